@@ -1,0 +1,61 @@
+"""What can go wrong on purpose, as a tree.
+
+EngramiaError
+├── InvalidInput    wrong usage, value or setting
+├── NotFound        no such pattern, run, file or memory
+├── Refused         not in this state: locked, exists already, needs --yes
+│   └── Busy        somebody else is doing the same thing right now
+├── Unavailable     a system we need did not answer
+└── Incomplete      a part was done, a part was not
+
+Every error carries the value it is about and, as ``hint``, the next thing to type. The exit code of each
+is in ``engramia_cli/exits.py``; a test fails until every class here has one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class EngramiaError(Exception):
+    """An error raised on purpose: what failed, with the value, and the next thing to type."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInput(EngramiaError):
+    """The usage, a value or a setting is wrong; trying again unchanged will not help."""
+
+
+class NotFound(EngramiaError):
+    """The thing that was named does not exist."""
+
+
+class Refused(EngramiaError):
+    """The thing exists, but its state forbids what was asked."""
+
+
+class Busy(Refused):
+    """Another process holds the operation's lock; ``owner`` and ``since`` say who and since when."""
+
+    def __init__(self, operation: str, *, owner: str, since: datetime) -> None:
+        super().__init__(
+            f"{operation} is already running: {owner} since {since.isoformat(timespec='seconds')}"
+        )
+        self.operation = operation
+        self.owner = owner
+        self.since = since
+
+
+class Unavailable(EngramiaError):
+    """A system that is needed did not answer or failed; trying again later may help."""
+
+
+class Incomplete(EngramiaError):
+    """A part was done and is kept, a part was not; the message says which."""

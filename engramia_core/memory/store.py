@@ -1,0 +1,255 @@
+"""What every store promises. ``engramia_core.testing.contracts`` holds each implementation to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from engramia_core.memory.embedding import Matrix, Vector
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.filters import Filters
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.words import Words
+    from engramia_core.scope import Scope
+
+
+class Action(StrEnum):
+    """What can happen to a pattern; its history is a list of these."""
+
+    LEARNED = "learned"
+    IMPORTED = "imported"
+    OBSERVED = "observed"
+    REUSED = "reused"
+    TRASHED = "trashed"
+    RESTORED = "restored"
+    EMBEDDED = "embedded"
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a pattern's history."""
+
+    at: datetime
+    action: Action
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """The model whose vectors a scope is searched by."""
+
+    model_id: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything a store keeps of one pattern. ``vector`` is of the scope's model, or absent."""
+
+    pattern: Pattern
+    observations: tuple[Observation, ...] = ()
+    vector: Vector | None = field(default=None, compare=False)
+
+
+class Candidates(NamedTuple):
+    """What a search found, most similar first (key order at a tie); all four have the same length ``n``."""
+
+    keys: list[str]
+    similarity: npt.NDArray[np.float32]
+    """Cosine similarity, clipped to 0..1 (of a lexical search: relevance, 0..1)."""
+    quality: npt.NDArray[np.float32]
+    """0..10; ``nan`` for an unrated pattern."""
+    updated_at_s: npt.NDArray[np.float64]
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a scope holds."""
+
+    live: int
+    trashed: int
+    observations: int
+    embedded: int
+    """Live patterns that have a vector of the scope's model."""
+    clusters: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgingRun:
+    """One run of aging that changed something."""
+
+    run: str
+    at: datetime
+    pruned: int
+    purged: int
+
+
+class StoreWriter(Protocol):
+    """The open write transaction of one scope: it sees its own changes, others see all of them or none.
+
+    Nobody else writes to the scope meanwhile.
+    """
+
+    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
+        """For each of ``tasks`` the live patterns whose task is more alike, in key order."""
+        ...
+
+    def insert(self, records: Sequence[Record], event: Event) -> None:
+        """Add patterns that are not there yet; ``Refused`` names a key that is."""
+        ...
+
+    def update(self, patterns: Sequence[Pattern], event: Event) -> None:
+        """Put each pattern in the place of the stored one with its key; ``NotFound`` names a missing key.
+
+        Task and code may change too (an import that overwrites); a changed task drops the vector.
+        """
+        ...
+
+    def observe(self, pattern: Pattern, observations: Sequence[Observation], event: Event) -> None:
+        """``update`` the pattern and add observations to it."""
+        ...
+
+    def replace(self, record: Record, event: Event) -> None:
+        """Put pattern, observations and vector in the place of all that is stored under its key."""
+        ...
+
+    def purge(self, keys: Sequence[str], event: Event) -> None:
+        """Remove patterns with all that belongs to them, except their history; unknown keys are none."""
+        ...
+
+    def choose_model(self, model: EmbeddingModel) -> None:
+        """Make ``model`` the scope's; vectors of another are not searched any more."""
+        ...
+
+    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
+        """Store the vectors of live patterns, rows in the order of ``keys``, under the scope's model."""
+        ...
+
+    def put_clusters(self, clusters: Sequence[Cluster]) -> None:
+        """Add feedback clusters, or put them in the place of those with their ids."""
+        ...
+
+    def remove_clusters(self, cluster_ids: Sequence[str]) -> None:
+        """Remove feedback clusters; unknown ids are none."""
+        ...
+
+    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
+        """The clusters whose text is more alike to ``issue``, in id order."""
+        ...
+
+    def record_run(self, run: AgingRun) -> None:
+        """Remember a run of aging."""
+        ...
+
+
+class PatternStore(Protocol):
+    """Patterns, their vectors and observations, kept apart by scope.
+
+    What a ``write`` block did is on disk when the block ends, whole or not at all, and found by every search
+    from then on. Reads never wait for a writer and see no half-done write. Safe for threads and processes.
+    """
+
+    def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
+        """The patterns under ``keys`` that exist, in the trash or not."""
+        ...
+
+    def page(
+        self,
+        scope: Scope,
+        *,
+        filters: Filters,
+        limit: int,
+        before: str | None = None,
+        trashed: bool = False,
+    ) -> list[Pattern]:
+        """Patterns in the trash or not, by descending key, from the first one under ``before`` on."""
+        ...
+
+    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+        """The live patterns with the most similar vectors under the scope's model."""
+        ...
+
+    def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
+        """The live patterns whose tasks share words, ranked by ``lexical.bm25``."""
+        ...
+
+    def observations(self, scope: Scope, key: str) -> list[Observation]:
+        """What was observed of a pattern, oldest first."""
+        ...
+
+    def history(self, scope: Scope, key: str) -> list[Event]:
+        """What happened to a pattern, oldest first; it outlives the pattern."""
+        ...
+
+    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+        """All live patterns by ascending key, as of one moment, without holding them all in memory."""
+        ...
+
+    def expired(self, scope: Scope, now: datetime) -> list[Pattern]:
+        """The live patterns whose ``prune_after`` is ``now`` or earlier, by key."""
+        ...
+
+    def in_trash(
+        self, scope: Scope, *, run: str | None = None, until: datetime | None = None
+    ) -> list[Pattern]:
+        """The patterns in the trash, by key: all, those of one run, those put there ``until`` a moment."""
+        ...
+
+    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+        """Live patterns that have no vector of the scope's model, by key."""
+        ...
+
+    def known_vectors(
+        self, scope: Scope, model_id: str, texts: Sequence[str]
+    ) -> Mapping[str, Vector]:
+        """Those of ``texts`` whose vector of that model is stored already, with it."""
+        ...
+
+    def counts(self, scope: Scope) -> Counts:
+        """How much the scope holds."""
+        ...
+
+    def model(self, scope: Scope) -> EmbeddingModel | None:
+        """The scope's model; ``None`` until a first vector was stored."""
+        ...
+
+    def clusters(self, scope: Scope) -> list[Cluster]:
+        """All feedback clusters, by id."""
+        ...
+
+    def aging_runs(self, scope: Scope) -> list[AgingRun]:
+        """The remembered runs, newest first."""
+        ...
+
+    def write(self, scope: Scope) -> AbstractContextManager[StoreWriter]:
+        """Open the write transaction; it commits at the end of the block and rolls back on any exception.
+
+        Waits for another writer; ``Unavailable`` when that takes more than 30 seconds or the disk refuses.
+        """
+        ...
+
+    def alone(self, scope: Scope, operation: str, *, owner: str, now: datetime) -> AbstractContextManager[None]:
+        """Hold the scope's lock of that name for the block; ``Busy`` says who holds it and since when.
+
+        The lock of a process that died is free.
+        """
+        ...
+
+    def schema_revision(self) -> str:
+        """The revision of what is on disk, as a transfer file names it."""
+        ...
+
+    def close(self) -> None:
+        """Give back files and connections; may write rebuildable caches."""
+        ...
