@@ -1,0 +1,1 @@
+"""Learning, recall, aging and feedback: the rules of the memory, and the protocols they need."""

@@ -20,6 +20,10 @@ Matrix = npt.NDArray[np.float32]
 """Many embeddings: shape ``(n, d)``, unit rows."""
 
 
+_UNIT_TOLERANCE = 1e-6
+"""Rows this close to unit length stay bit for bit as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Which cosine similarities of a model mean what; they differ widely from model to model.
@@ -80,6 +84,5 @@ def check_matrix(vectors: npt.ArrayLike, *, rows: int, dimensions: int, model_id
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     if (lengths == 0).any():
         raise InvalidInput(f"{model_id} gave a vector of length zero")
-    if np.abs(lengths - 1).max(initial=0.0) < 1e-6:  # leave stored unit rows bit for bit as they are
-        return matrix
-    return matrix / lengths
+    is_unit = np.abs(lengths - 1).max(initial=0.0) < _UNIT_TOLERANCE
+    return matrix if is_unit else matrix / lengths

@@ -164,7 +164,8 @@ def check_skills(skills: tuple[str, ...]) -> tuple[str, ...]:
         check_text("skill", skill, max_chars=64, min_chars=1)
         if not _SKILL.fullmatch(skill):
             raise InvalidInput(
-                f"skill {skill!r} is not valid", hint="no comma, no control character, no outer space"
+                f"skill {skill!r} is not valid",
+                hint="no comma, no control character, no outer space",
             )
     unique = tuple(sorted(set(skills)))
     if len(unique) > MAX_SKILLS:

@@ -41,7 +41,9 @@ class Ranking:
         if not 0 <= self.recency_weight <= 1:
             raise InvalidInput(f"recency weight {self.recency_weight!r} is not from 0 to 1")
         if not self.half_life_days > 0:
-            raise InvalidInput(f"half-life {self.half_life_days!r} is not a positive number of days")
+            raise InvalidInput(
+                f"half-life {self.half_life_days!r} is not a positive number of days"
+            )
 
 
 def quality_factor(quality: npt.ArrayLike) -> Floats:

@@ -239,7 +239,9 @@ class PatternStore(Protocol):
         """
         ...
 
-    def alone(self, scope: Scope, operation: str, *, owner: str, now: datetime) -> AbstractContextManager[None]:
+    def alone(
+        self, scope: Scope, operation: str, *, owner: str, now: datetime
+    ) -> AbstractContextManager[None]:
         """Hold the scope's lock of that name for the block; ``Busy`` says who holds it and since when.
 
         The lock of a process that died is free.

@@ -77,9 +77,12 @@ class VectorIndex:
     def columns(self) -> Columns:
         """The rows that are in, without those that were removed."""
         alive = self._alive[: self._size]
-        if self._dead:
-            return Columns(*(column[: self._size][alive] for column in self._columns))
-        return Columns(*(column[: self._size] for column in self._columns))
+        filled = (column[: self._size] for column in self._columns)
+        return (
+            Columns._make(column[alive] for column in filled)
+            if self._dead
+            else Columns._make(filled)
+        )
 
     def put(self, rows: Iterable[tuple[Pattern, Vector | None]]) -> None:
         """Add patterns, or change those that are in; without a vector the one that is in stays."""
@@ -168,7 +171,7 @@ class VectorIndex:
         if row == len(self._columns.keys):
             room = Columns.empty(max(64, row // 2), self.dimensions)
             pairs = zip(self._columns, room, strict=True)
-            self._columns = Columns(*(np.concatenate(pair) for pair in pairs))
+            self._columns = Columns._make(np.concatenate(pair) for pair in pairs)
             self._alive = np.concatenate((self._alive, np.ones(len(room.keys), dtype=np.bool_)))
         self._columns.keys[row] = key
         self._rows()[key] = row

@@ -1,0 +1,1 @@
+"""Engramia's core: knows no terminal and no HTTP."""

@@ -1,0 +1,1 @@
+"""The tables, written once, and how a database gets and keeps them."""

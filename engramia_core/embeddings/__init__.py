@@ -1,0 +1,1 @@
+"""Models that turn texts into vectors: a scheme, and the provider that serves it."""

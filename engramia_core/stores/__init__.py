@@ -1,0 +1,1 @@
+"""Where patterns are kept: a scheme, and the store that serves it."""

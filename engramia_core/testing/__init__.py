@@ -1,0 +1,1 @@
+"""Fakes, and the contracts that every implementation must pass."""
