@@ -1,0 +1,1 @@
+"""What every implementation of a protocol must pass, as classes of tests to inherit from."""

@@ -1,0 +1,334 @@
+"""Every search finds what a look at every single pattern finds."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engramia_core.memory.filters import Filters
+from engramia_core.memory.lexical import bm25
+from engramia_core.memory.pattern import Classification, Pattern, Source, Trashed, TrashReason
+from engramia_core.memory.store import Action, EmbeddingModel, Record
+from engramia_core.memory.words import jaccard, words_of
+from engramia_core.scope import Scope
+from engramia_core.testing.builders import (
+    DIMENSIONS,
+    MODEL,
+    a_cluster,
+    a_pattern,
+    a_record,
+    a_vector,
+    an_event,
+    an_observation,
+    days,
+)
+from engramia_core.testing.contracts.store_case import (
+    EVERYTHING,
+    SCOPE,
+    StoreCase,
+    found_by,
+    keys_of,
+    put,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engramia_core.memory.embedding import Vector
+    from engramia_core.memory.store import Candidates, PatternStore
+
+OTHER_MODEL = EmbeddingModel("other-model", 4)
+QUERY = a_vector(4711)
+PRUNED = Trashed(days(1), TrashReason.PRUNED)
+numbers_of_scopes = itertools.count()
+
+a_property = settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,  # each example has a scope of its own
+        HealthCheck.differing_executors,  # one contract, many stores
+        HealthCheck.too_slow,
+    ],
+)
+skills = st.sets(st.sampled_from(["python", "sql", "text processing"])).map(sorted).map(tuple)
+classifications = st.sampled_from(Classification)
+sources = st.sampled_from(Source)
+tenths = st.integers(0, 100).map(lambda tenth: tenth / 10)
+tasks = st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=12).map(" ".join)
+filters_of_any_kind = st.builds(
+    Filters,
+    min_score=st.none() | tenths,
+    skills=skills,
+    classification=st.none() | classifications,
+    source=st.none() | sources,
+)
+facts = st.fixed_dictionaries(
+    {
+        "quality": st.none() | tenths,
+        "skills": skills,
+        "classification": classifications,
+        "source": sources,
+        "trashed": st.sampled_from([None, None, None, PRUNED]),
+    }
+)
+
+
+def a_new_scope() -> Scope:
+    return Scope("property", f"n{next(numbers_of_scopes)}")
+
+
+def similarity(vector: Vector) -> float:
+    """To the query, 0..1, to six places."""
+    return round(min(max(float(vector @ QUERY), 0.0), 1.0), 6)
+
+
+def at_an_angle(cosine: float) -> Vector:
+    """A unit vector whose cosine with the first axis is ``cosine``."""
+    vector = np.zeros(DIMENSIONS, dtype=np.float32)
+    vector[:2] = cosine, np.sqrt(1 - cosine**2)
+    return vector
+
+
+def relevance(patterns: Sequence[Pattern], query: str) -> dict[str, float]:
+    """What every pattern that shares a word with ``query`` is worth, in the order of an answer."""
+    texts = {p.key: words_of(p.task) for p in patterns if p.trashed is None}
+    postings = {
+        word: [(key, len(text)) for key, text in texts.items() if word in text]
+        for word in words_of(query)
+    }
+    held = {word: found for word, found in postings.items() if found}
+    return dict(bm25(held, texts=len(texts), words=len(postings)))
+
+
+def assert_whole(found: Candidates) -> None:
+    """All parts have one length and the types that were promised."""
+    lengths = {len(part) for part in found}
+    assert len(lengths) == 1
+    assert found.similarity.dtype == np.float32
+    assert found.quality.dtype == np.float32
+    assert found.updated_at_s.dtype == np.float64
+
+
+class SearchingContract(StoreCase):
+    """Vector search, lexical search, near-duplicates, and which patterns have a vector."""
+
+    def test_the_nearest_come_first(self, store: PatternStore) -> None:
+        records = [a_record(f"k{seed:02}", seed=seed) for seed in range(40)]
+        put(store, *records)
+        expected = sorted((-similarity(a_vector(seed)), f"k{seed:02}") for seed in range(40))[:7]
+        found = store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=7)
+        assert_whole(found)
+        assert found.keys == [key for _, key in expected]
+        assert found.similarity == pytest.approx([-value for value, _ in expected], abs=1e-5)
+
+    def test_a_search_tells_what_ranking_needs(self, store: PatternStore) -> None:
+        rated = a_pattern("a", quality=7.25, updated_at=days(3))
+        put(store, Record(rated, vector=a_vector(1)), Record(a_pattern("b"), vector=a_vector(2)))
+        by_vector = store.nearest(SCOPE, a_vector(1), filters=EVERYTHING, limit=9)
+        by_words = store.lexical(SCOPE, words_of("the task a"), filters=EVERYTHING, limit=9)
+        for found in (by_vector, by_words):
+            assert_whole(found)
+            assert found.keys == ["a", "b"]
+            assert found.quality[0] == 7.25
+            assert np.isnan(found.quality[1])
+            expected = [days(3).timestamp(), days(0).timestamp()]
+            assert found.updated_at_s == pytest.approx(expected, abs=1e-6)
+
+    def test_equal_patterns_come_by_key(self, store: PatternStore) -> None:
+        put(store, *(a_record(key, "the same task", seed=1) for key in ("b", "c", "a", "A")))
+        by_vector = store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=3)
+        by_words = store.lexical(SCOPE, words_of("same"), filters=EVERYTHING, limit=3)
+        assert by_vector.keys == by_words.keys == ["A", "a", "b"]
+
+    def test_similarity_runs_from_0_to_1(self, store: PatternStore) -> None:
+        angles = {"opposite": -1.0, "away": -0.25, "across": 0.0, "near": 0.5, "same": 1.0}
+        put(store, *(Record(a_pattern(k), vector=at_an_angle(c)) for k, c in angles.items()))
+        found = store.nearest(SCOPE, at_an_angle(1.0), filters=EVERYTHING, limit=9)
+        assert found.keys == ["same", "near", "across", "away", "opposite"]
+        assert found.similarity == pytest.approx([1, 0.5, 0, 0, 0], abs=1e-6)
+        assert found.similarity.min() >= 0
+        assert found.similarity.max() <= 1
+
+    def test_an_empty_memory_finds_nothing(self, store: PatternStore) -> None:
+        assert_whole(store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=9))
+        assert_whole(store.lexical(SCOPE, words_of("task"), filters=EVERYTHING, limit=9))
+        assert store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=9).keys == []
+        assert store.lexical(SCOPE, words_of("task"), filters=EVERYTHING, limit=9).keys == []
+
+    @a_property
+    @given(drawn=st.lists(facts, max_size=12), filters=filters_of_any_kind)
+    def test_every_search_keeps_to_the_filters(
+        self, store: PatternStore, drawn: list[dict[str, object]], filters: Filters
+    ) -> None:
+        scope = a_new_scope()
+        patterns = [a_pattern(f"k{n:02}", "same", **fields) for n, fields in enumerate(drawn)]
+        put(store, *(Record(p, vector=a_vector(1)) for p in patterns), scope=scope)
+        fitting = [p for p in patterns if filters.rejects(p) is None]
+        live = [p.key for p in fitting if p.trashed is None]
+        assert store.nearest(scope, QUERY, filters=filters, limit=99).keys == live
+        assert store.lexical(scope, words_of("same"), filters=filters, limit=99).keys == live
+        assert keys_of(store.page(scope, filters=filters, limit=99)) == live[::-1]
+        gone = [p.key for p in fitting if p.trashed]
+        assert keys_of(store.page(scope, filters=filters, limit=99, trashed=True)) == gone[::-1]
+
+    @a_property
+    @given(drawn=st.lists(tasks, max_size=15), query=tasks, limit=st.integers(1, 15))
+    def test_lexical_search_ranks_as_bm25_does(
+        self, store: PatternStore, drawn: list[str], query: str, limit: int
+    ) -> None:
+        scope = a_new_scope()
+        patterns = [a_pattern(f"k{n:02}", task) for n, task in enumerate(drawn)]
+        put(store, *map(Record, patterns), scope=scope)
+        expected = relevance(patterns, query)
+        found = store.lexical(scope, words_of(query), filters=EVERYTHING, limit=limit)
+        assert_whole(found)
+        assert len(found.keys) == min(limit, len(expected))
+        best = sorted(expected.values(), reverse=True)[:limit]
+        assert found.similarity == pytest.approx(best, abs=1e-5)
+        ranked = [expected[key] for key in found.keys]
+        assert ranked == pytest.approx(best, abs=1e-5)
+
+    @a_property
+    @given(
+        drawn=st.lists(tasks, max_size=15),
+        queries=st.lists(tasks, max_size=4),
+        threshold=st.sampled_from([0.4, 0.7]),
+    )
+    def test_alike_finds_what_comparing_with_every_task_finds(
+        self, store: PatternStore, drawn: list[str], queries: list[str], threshold: float
+    ) -> None:
+        scope = a_new_scope()
+        patterns = [a_pattern(f"k{n:02}", task) for n, task in enumerate(drawn)]
+        put(store, *map(Record, patterns[::2]), scope=scope)
+        words = [words_of(query) for query in queries]
+        with store.write(scope) as writer:
+            writer.insert([Record(pattern) for pattern in patterns[1::2]], an_event())
+            found = writer.alike(words, threshold)
+        assert found == [
+            [p for p in patterns if jaccard(query, words_of(p.task)) > threshold] for query in words
+        ]
+
+    @a_property
+    @given(
+        drawn=st.lists(tasks, max_size=12),
+        query=tasks,
+        threshold=st.sampled_from([0.4, 0.7]),
+    )
+    def test_feedback_is_compared_with_every_cluster(
+        self, store: PatternStore, drawn: list[str], query: str, threshold: float
+    ) -> None:
+        scope = a_new_scope()
+        clusters = [a_cluster(f"c{n:02}", text) for n, text in enumerate(drawn)]
+        with store.write(scope) as writer:
+            writer.put_clusters(clusters[::2])
+        with store.write(scope) as writer:
+            writer.put_clusters(clusters[1::2])
+            found = writer.clusters_alike(words_of(query), threshold)
+        words = words_of(query)
+        assert found == [c for c in clusters if jaccard(words, words_of(c.text)) > threshold]
+
+    def test_alike_looks_at_live_patterns_only(self, store: PatternStore) -> None:
+        put(store, a_record("a", "sort a list"), a_record("b", "sort a list"))
+        with store.write(SCOPE) as writer:
+            writer.update([a_pattern("a", "sort a list", trashed=PRUNED)], an_event())
+            assert [keys_of(found) for found in writer.alike([words_of("sort a list")], 0.7)] == [
+                ["b"]
+            ]
+
+    def test_the_trash_is_searched_by_nothing(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1), a_record("b", seed=2))
+        with store.write(SCOPE) as writer:
+            writer.update([a_pattern("a", trashed=PRUNED)], an_event(Action.TRASHED))
+        assert found_by(store) == {"b"}
+        assert store.lexical(SCOPE, words_of("task"), filters=EVERYTHING, limit=9).keys == ["b"]
+        assert store.without_vector(SCOPE, limit=9) == []
+        assert store.get(SCOPE, ["a"])["a"].trashed == PRUNED
+
+    def test_searches_see_a_changed_pattern(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1))
+        rated = a_pattern("a", quality=2.5, updated_at=days(9), source=Source.API)
+        with store.write(SCOPE) as writer:
+            writer.observe(rated, [an_observation()], an_event(Action.OBSERVED))
+        found = store.nearest(SCOPE, QUERY, filters=Filters(source=Source.API), limit=9)
+        assert found.keys == ["a"]
+        assert found.quality[0] == 2.5
+        assert found.updated_at_s[0] == pytest.approx(days(9).timestamp(), abs=1e-6)
+        assert found_by(store, Filters(min_score=3)) == set()
+
+    def test_a_changed_task_drops_the_vector(self, store: PatternStore) -> None:
+        put(store, a_record("a", "sort a list", seed=1), a_record("b", "parse a date", seed=2))
+        with store.write(SCOPE) as writer:
+            changed = [a_pattern("a", "read a file"), a_pattern("b", "parse a date", code="new")]
+            writer.update(changed, an_event(Action.IMPORTED))
+        assert found_by(store) == {"b"}
+        assert keys_of(store.without_vector(SCOPE, limit=9)) == ["a"]
+        words = words_of("read file list")
+        assert store.lexical(SCOPE, words, filters=EVERYTHING, limit=9).keys == ["a"]
+
+    def test_vectors_can_be_stored_later(self, store: PatternStore) -> None:
+        put(store, *map(a_record, "abc"))
+        assert store.model(SCOPE) is None
+        assert keys_of(store.without_vector(SCOPE, limit=2)) == ["a", "b"]
+        embedded = an_event(Action.EMBEDDED, 1)
+        with store.write(SCOPE) as writer:
+            writer.choose_model(MODEL)
+            writer.set_vectors(["c", "a"], np.stack([a_vector(3), a_vector(1)]), embedded)
+        again = self.reopen(store)
+        assert again.model(SCOPE) == MODEL
+        assert keys_of(again.without_vector(SCOPE, limit=9)) == ["b"]
+        assert again.history(SCOPE, "c") == [an_event(), embedded]
+        for key, seed in (("a", 1), ("c", 3)):
+            found = again.nearest(SCOPE, a_vector(seed), filters=EVERYTHING, limit=1)
+            assert found.keys == [key]
+            assert found.similarity == pytest.approx([1.0], abs=1e-5)
+        again.close()
+
+    def test_another_model_hides_the_vectors_of_the_old(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1), a_record("b", seed=2))
+        with store.write(SCOPE) as writer:
+            writer.choose_model(OTHER_MODEL)
+        assert store.model(SCOPE) == OTHER_MODEL
+        assert store.nearest(SCOPE, a_vector(1, 4), filters=EVERYTHING, limit=9).keys == []
+        assert keys_of(store.without_vector(SCOPE, limit=9)) == ["a", "b"]
+        assert store.counts(SCOPE).embedded == 0
+        assert all(r.vector is None for r in store.records(SCOPE, with_vectors=True))
+        with store.write(SCOPE) as writer:
+            writer.set_vectors(["a"], a_vector(1, 4)[np.newaxis], an_event(Action.EMBEDDED))
+        again = self.reopen(store)
+        assert again.nearest(SCOPE, a_vector(1, 4), filters=EVERYTHING, limit=9).keys == ["a"]
+        assert keys_of(again.without_vector(SCOPE, limit=9)) == ["b"]
+        again.close()
+
+    def test_choosing_the_model_again_keeps_the_vectors(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1))
+        put(store, a_record("b", seed=2))
+        assert found_by(store) == {"a", "b"}
+
+    def test_known_vectors_are_those_of_model_and_text(self, store: PatternStore) -> None:
+        put(store, a_record("a", "sort", seed=1), a_record("b", "parse", seed=2), a_record("c"))
+        texts = ["parse", "no such text", "the task of c", "Parse"]
+        known = store.known_vectors(SCOPE, MODEL.model_id, texts)
+        assert list(known) == ["parse"]
+        assert known["parse"].tobytes() == a_vector(2).tobytes()
+        assert dict(store.known_vectors(SCOPE, "other-model", texts)) == {}
+        assert dict(store.known_vectors(Scope(), MODEL.model_id, texts)) == {}
+
+    def test_searches_find_what_is_left_after_a_purge(self, store: PatternStore) -> None:
+        records = [a_record(f"k{seed:02}", seed=seed) for seed in range(30)]
+        put(store, *records)
+        gone = {f"k{seed:02}" for seed in range(0, 30, 3)}
+        found_by(store)
+        with store.write(SCOPE) as writer:
+            writer.purge(sorted(gone), an_event(Action.PURGED))
+            writer.insert([replace(a_record("new"), vector=a_vector(99))], an_event())
+        left = {record.pattern.key for record in records} - gone | {"new"}
+        assert found_by(store) == left
+        words = words_of("the task of")
+        assert set(store.lexical(SCOPE, words, filters=EVERYTHING, limit=99).keys) == left

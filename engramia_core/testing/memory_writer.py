@@ -1,0 +1,143 @@
+"""What a store in memory holds of a scope, and the changes that a write block may make to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from engramia_core.errors import NotFound, Refused
+from engramia_core.memory.store import Record, StoreWriter
+from engramia_core.memory.words import jaccard, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engramia_core.memory.embedding import Matrix
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event
+    from engramia_core.memory.words import Words
+
+
+@dataclass
+class ScopeState:
+    """All that a scope holds. The values inside are never changed, only replaced."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    history: dict[str, tuple[Event, ...]] = field(default_factory=dict)
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    runs: tuple[AgingRun, ...] = ()
+    model: EmbeddingModel | None = None
+
+    def copy(self) -> ScopeState:
+        """A state that can be changed without this one noticing."""
+        return replace(
+            self,
+            records=dict(self.records),
+            history=dict(self.history),
+            clusters=dict(self.clusters),
+        )
+
+    def patterns(self, *, trashed: bool) -> list[Pattern]:
+        """The patterns in the trash or not, by key."""
+        found = (record.pattern for record in self.records.values())
+        return sorted(
+            (pattern for pattern in found if (pattern.trashed is not None) is trashed),
+            key=lambda pattern: pattern.key,
+        )
+
+
+class MemoryWriter(StoreWriter):
+    """Changes a state that nobody else sees yet."""
+
+    def __init__(self, state: ScopeState) -> None:
+        self._state = state
+
+    @override
+    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
+        live = self._state.patterns(trashed=False)
+        return [
+            [pattern for pattern in live if jaccard(words, words_of(pattern.task)) > threshold]
+            for words in tasks
+        ]
+
+    @override
+    def insert(self, records: Sequence[Record], event: Event) -> None:
+        seen = set(self._state.records)
+        for key in (record.pattern.key for record in records):
+            if key in seen:
+                raise Refused(f"pattern {key!r} exists already")
+            seen.add(key)
+        for record in records:
+            self._store(record, event)
+
+    @override
+    def update(self, patterns: Sequence[Pattern], event: Event) -> None:
+        stored = [self._stored(pattern.key) for pattern in patterns]
+        for pattern, record in zip(patterns, stored, strict=True):
+            vector = record.vector if pattern.task == record.pattern.task else None
+            self._store(replace(record, pattern=pattern, vector=vector), event)
+
+    @override
+    def observe(self, pattern: Pattern, observations: Sequence[Observation], event: Event) -> None:
+        self.update([pattern], event)
+        record = self._stored(pattern.key)
+        self._state.records[pattern.key] = replace(
+            record, observations=(*record.observations, *observations)
+        )
+
+    @override
+    def replace(self, record: Record, event: Event) -> None:
+        self._store(record, event)
+
+    @override
+    def purge(self, keys: Sequence[str], event: Event) -> None:
+        for key in keys:
+            if self._state.records.pop(key, None) is not None:
+                self._remember(key, event)
+
+    @override
+    def choose_model(self, model: EmbeddingModel) -> None:
+        if model == self._state.model:
+            return
+        self._state.model = model
+        for key, record in self._state.records.items():
+            self._state.records[key] = replace(record, vector=None)
+
+    @override
+    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
+        for key, vector in zip(keys, vectors, strict=True):
+            self._store(replace(self._stored(key), vector=vector.copy()), event)
+
+    @override
+    def put_clusters(self, clusters: Sequence[Cluster]) -> None:
+        self._state.clusters.update((cluster.cluster_id, cluster) for cluster in clusters)
+
+    @override
+    def remove_clusters(self, cluster_ids: Sequence[str]) -> None:
+        for cluster_id in cluster_ids:
+            self._state.clusters.pop(cluster_id, None)
+
+    @override
+    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
+        by_id = (cluster for _, cluster in sorted(self._state.clusters.items()))
+        return [cluster for cluster in by_id if jaccard(issue, words_of(cluster.text)) > threshold]
+
+    @override
+    def record_run(self, run: AgingRun) -> None:
+        self._state.runs = (*self._state.runs, run)
+
+    def _stored(self, key: str) -> Record:
+        try:
+            return self._state.records[key]
+        except KeyError:
+            raise NotFound(f"no pattern {key!r}", hint="engramia patterns list") from None
+
+    def _store(self, record: Record, event: Event) -> None:
+        self._state.records[record.pattern.key] = record
+        self._remember(record.pattern.key, event)
+
+    def _remember(self, key: str, event: Event) -> None:
+        self._state.history[key] = (*self._state.history.get(key, ()), event)
