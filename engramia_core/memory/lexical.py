@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 _K1 = 1.2
 _B = 0.75
-MAX_POSTINGS = 50_000
-"""Words in more texts than this say nothing worth reading them all for."""
 
 
 def bm25(
-    postings: Mapping[str, Sequence[tuple[str, int]]], *, texts: int, mean_size: float, words: int
+    postings: Mapping[str, Sequence[tuple[str, int]]], *, texts: int, words: int
 ) -> list[tuple[str, float]]:
     """Texts by descending relevance, as ``(name, 0..1)``; names break ties.
 
-    ``postings`` gives for each word of the query the ``(name, size)`` of the texts that hold it; ``texts`` and
-    ``mean_size`` describe the whole memory and ``words`` is the query's size. The relevance is BM25 divided by
-    what a text of average size that holds every word would reach, so it can stand where a similarity stands.
+    ``postings`` gives for each word of the query the ``(name, size)`` of the texts that hold it; ``texts`` is
+    how many the whole memory has and ``words`` the query's size. Lengths are compared with the mean of the texts found. The
+    relevance is BM25 divided by what a text of that length with every word would reach, so it can stand where a
+    similarity stands.
     """
+    sizes = [size for found in postings.values() for _, size in found]
+    mean_size = sum(sizes) / max(len(sizes), 1)
     scores: defaultdict[str, float] = defaultdict(float)
     best = 0.0
     for found in postings.values():

@@ -1,0 +1,88 @@
+"""Statements compiled once a dialect: the hot ones, where SQLAlchemy's work would cost more than the database's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import bindparam, insert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection, Delete, Insert, Select, Table
+
+
+class _Compiled(NamedTuple):
+    sql: str
+    order: tuple[str, ...] | None
+    """The parameters by position; ``None`` where the driver takes them by name."""
+    constants: dict[str, Any]
+
+
+class CompiledStatement:
+    """A statement with named parameters, given to the driver as it is.
+
+    The connection must be in the transaction that is meant. Results are not converted: read only numbers, strings and
+    bytes with it. Errors are the driver's own.
+    """
+
+    def __init__(self, statement: Select[Any] | Insert | Delete) -> None:
+        self._statement = statement
+        self._by_dialect: dict[str, _Compiled] = {}
+        self._by_type: dict[str, dict[str, Callable[[Any], Any]]] = {}
+
+    def rows(self, connection: Connection, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows for these parameters."""
+        sql, order, constants = self._compiled(connection)
+        values = constants | parameters
+        cursor = connection.connection.cursor()
+        cursor.execute(sql, values if order is None else tuple(values[name] for name in order))
+        return list(cursor.fetchall())
+
+    def run_many(
+        self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """Run once a row; a row gives the parameters ``names`` in their order."""
+        sql, order, _ = self._compiled(connection)
+        columns = list(zip(*rows, strict=True))
+        for name, convert in self._converters(connection).items():
+            at = names.index(name)
+            columns[at] = tuple(map(convert, columns[at]))
+        cursor = connection.connection.cursor()
+        if order is None:
+            given = zip(*columns, strict=True)
+            cursor.executemany(sql, [dict(zip(names, row, strict=True)) for row in given])
+        else:
+            in_order = [columns[names.index(name)] for name in order]
+            cursor.executemany(sql, list(zip(*in_order, strict=True)))
+
+    def _converters(self, connection: Connection) -> dict[str, Callable[[Any], Any]]:
+        """What the dialect does to the parameters of some types before the driver gets them."""
+        dialect = connection.dialect
+        known = self._by_type.get(dialect.name)
+        if known is None:
+            binds = self._statement.compile(connection).binds
+            found = (
+                (name, bind.type.dialect_impl(dialect).bind_processor(dialect))
+                for name, bind in binds.items()
+            )
+            known = self._by_type[dialect.name] = {n: p for n, p in found if p is not None}
+        return known
+
+    def _compiled(self, connection: Connection) -> _Compiled:
+        known = self._by_dialect.get(connection.dialect.name)
+        if known is None:
+            compiled = self._statement.compile(connection)
+            order = getattr(compiled, "positiontup", None)
+            known = self._by_dialect[connection.dialect.name] = _Compiled(
+                str(compiled),
+                None if order is None else tuple(order),
+                {name: value for name, value in compiled.params.items() if value is not None},
+            )
+        return known
+
+
+def insert_into(table: Table) -> CompiledStatement:
+    """The statement that inserts whole rows into ``table``, with a parameter for each column."""
+    values = {column.name: bindparam(column.name, type_=column.type) for column in table.c}
+    return CompiledStatement(insert(table).values(values))

@@ -1,0 +1,327 @@
+"""What is read from the tables, the search by vector excepted: each database does that its own way."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlalchemy import Select, and_, bindparam, func, select
+
+from engramia_core.database import tables as t
+from engramia_core.memory.embedding import Vector, text_hash
+from engramia_core.memory.lexical import bm25
+from engramia_core.memory.pattern import UNRATED_SCORE
+from engramia_core.memory.store import (
+    Action,
+    AgingRun,
+    Candidates,
+    Counts,
+    EmbeddingModel,
+    Event,
+    Record,
+)
+from engramia_core.memory.vectors import facts
+from engramia_core.stores.relational import postings
+from engramia_core.stores.relational.rows import (
+    OBSERVATION_COLUMNS,
+    PATTERN_COLUMNS,
+    cluster_of,
+    in_scope,
+    observation_of,
+    pattern_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.filters import Filters
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.words import Words
+    from engramia_core.scope import Scope
+
+BATCH = 500
+"""How many keys one statement names, and how many rows are fetched at a time."""
+
+_LIVE = t.patterns.c.trashed_at.is_(None)
+_PATTERNS = select(*PATTERN_COLUMNS)
+_BY_KEYS = _PATTERNS.where(
+    t.patterns.c.tenant_id == bindparam("tenant_id"),
+    t.patterns.c.project_id == bindparam("project_id"),
+    t.patterns.c.key.in_(bindparam("keys", expanding=True)),
+)
+
+
+def get(connection: Connection, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
+    """The patterns under ``keys`` that exist."""
+    found: dict[str, Pattern] = {}
+    for start in range(0, len(keys), BATCH):
+        values = {
+            "tenant_id": scope.tenant_id,
+            "project_id": scope.project_id,
+            "keys": list(keys[start : start + BATCH]),
+        }
+        found.update((row[0], pattern_of(row)) for row in connection.execute(_BY_KEYS, values))
+    return found
+
+
+def page(
+    connection: Connection,
+    scope: Scope,
+    *,
+    filters: Filters,
+    limit: int,
+    before: str | None,
+    trashed: bool,
+) -> list[Pattern]:
+    """Patterns by descending key."""
+    statement = (
+        _PATTERNS.where(in_scope(t.patterns, scope), *passing(filters))
+        .where(~_LIVE if trashed else _LIVE)
+        .order_by(t.patterns.c.key.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(t.patterns.c.key < before)
+    return _patterns(connection, statement)
+
+
+def passing(filters: Filters) -> list[ColumnElement[bool]]:
+    """``Filters.rejects`` as conditions on ``engramia_data``."""
+    conditions: list[ColumnElement[bool]] = []
+    if filters.min_score is not None:
+        quality = func.coalesce(t.patterns.c.quality, UNRATED_SCORE)
+        conditions.append(quality >= filters.min_score)
+    if filters.classification is not None:
+        conditions.append(t.patterns.c.classification == filters.classification.value)
+    if filters.source is not None:
+        conditions.append(t.patterns.c.source == filters.source.value)
+    conditions.extend(
+        select(t.skills.c.key)
+        .where(
+            t.skills.c.tenant_id == t.patterns.c.tenant_id,
+            t.skills.c.project_id == t.patterns.c.project_id,
+            t.skills.c.key == t.patterns.c.key,
+            t.skills.c.skill == skill,
+        )
+        .exists()
+        for skill in filters.skills
+    )
+    return conditions
+
+
+def keys_with_skills(connection: Connection, scope: Scope, skills: Sequence[str]) -> set[str]:
+    """The keys of the patterns, live or not, that have every one of ``skills``."""
+    wanted = set(skills)
+    statement = (
+        select(t.skills.c.key)
+        .where(in_scope(t.skills, scope), t.skills.c.skill.in_(wanted))
+        .group_by(t.skills.c.key)
+        .having(func.count() == len(wanted))
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def lexical(
+    connection: Connection, scope: Scope, words: Words, *, filters: Filters, limit: int
+) -> Candidates:
+    """The live patterns that share words with the query."""
+    texts = live_count(connection, scope)
+    holders = postings.matching(connection, scope, postings.Kind.TASK, words)
+    ranked = bm25(holders, texts=texts, words=len(words))
+    found: list[tuple[Pattern, float]] = []
+    for start in range(0, len(ranked), BATCH):
+        batch = ranked[start : start + BATCH]
+        known = get(connection, scope, [key for key, _ in batch])
+        found.extend(
+            (known[key], score) for key, score in batch if filters.rejects(known[key]) is None
+        )
+        if len(found) >= limit:
+            break
+    return candidates_of(found[:limit])
+
+
+def candidates_of(found: Sequence[tuple[Pattern, float]]) -> Candidates:
+    """Patterns with their similarity, as a search answers."""
+    about = [facts(pattern) for pattern, _ in found]
+    return Candidates(
+        [pattern.key for pattern, _ in found],
+        np.array([similarity for _, similarity in found], dtype=np.float32),
+        np.array([fact[0] for fact in about], dtype=np.float32),
+        np.array([fact[1] for fact in about], dtype=np.float64),
+    )
+
+
+def observations(connection: Connection, scope: Scope, key: str) -> list[Observation]:
+    """What was observed of a pattern, oldest first."""
+    statement = (
+        select(*OBSERVATION_COLUMNS)
+        .where(in_scope(t.observations, scope), t.observations.c.key == key)
+        .order_by(t.observations.c.at, t.observations.c.number)
+    )
+    return [observation_of(row) for row in connection.execute(statement)]
+
+
+def history(connection: Connection, scope: Scope, key: str) -> list[Event]:
+    """What happened to a pattern, oldest first."""
+    statement = (
+        select(t.changes.c.at, t.changes.c.action, t.changes.c.detail)
+        .where(in_scope(t.changes, scope), t.changes.c.key == key)
+        .order_by(t.changes.c.number)
+    )
+    return [Event(row.at, Action(row.action), row.detail) for row in connection.execute(statement)]
+
+
+def records(connection: Connection, scope: Scope, *, model_id: str | None) -> Iterator[Record]:
+    """All live patterns by key with what belongs to them; vectors of ``model_id`` unless that is ``None``."""
+    statement = _PATTERNS.where(in_scope(t.patterns, scope), _LIVE).order_by(t.patterns.c.key)
+    if model_id is not None:
+        statement = statement.add_columns(t.embeddings.c.vector).outerjoin_from(
+            t.patterns, t.embeddings, vector_of_pattern(model_id)
+        )
+    seen = (
+        select(*OBSERVATION_COLUMNS)
+        .where(in_scope(t.observations, scope))
+        .order_by(t.observations.c.key, t.observations.c.at, t.observations.c.number)
+    )
+    streamed = connection.execution_options(yield_per=BATCH)
+    groups = groupby(streamed.execute(seen), key=lambda row: row[0])
+    key, group = next(groups, (None, iter(())))
+    for row in streamed.execute(statement):
+        pattern = pattern_of(row)
+        while key is not None and key < pattern.key:
+            key, group = next(groups, (None, iter(())))
+        observed = tuple(map(observation_of, group)) if key == pattern.key else ()
+        blob = row[-1] if model_id is not None else None
+        yield Record(pattern, observed, None if blob is None else vector_from(blob))
+
+
+def vector_of_pattern(model_id: str) -> ColumnElement[bool]:
+    """The join of ``engramia_data`` with its vectors of one model."""
+    return and_(
+        t.embeddings.c.tenant_id == t.patterns.c.tenant_id,
+        t.embeddings.c.project_id == t.patterns.c.project_id,
+        t.embeddings.c.key == t.patterns.c.key,
+        t.embeddings.c.model_id == model_id,
+    )
+
+
+def vector_from(blob: bytes) -> Vector:
+    """The vector whose little-endian float32 bytes ``blob`` holds."""
+    return np.frombuffer(blob, dtype="<f4")
+
+
+def expired(connection: Connection, scope: Scope, now: datetime) -> list[Pattern]:
+    """The live patterns whose time has come."""
+    return _patterns(
+        connection,
+        _PATTERNS.where(in_scope(t.patterns, scope), _LIVE, t.patterns.c.prune_after <= now),
+        ordered=True,
+    )
+
+
+def in_trash(
+    connection: Connection, scope: Scope, *, run: str | None, until: datetime | None
+) -> list[Pattern]:
+    """The patterns in the trash."""
+    statement = _PATTERNS.where(in_scope(t.patterns, scope), ~_LIVE)
+    if run is not None:
+        statement = statement.where(t.patterns.c.trash_run == run)
+    if until is not None:
+        statement = statement.where(t.patterns.c.trashed_at <= until)
+    return _patterns(connection, statement, ordered=True)
+
+
+def without_vector(
+    connection: Connection, scope: Scope, model_id: str | None, *, limit: int
+) -> list[Pattern]:
+    """Live patterns that have no vector of the model."""
+    statement = (
+        _PATTERNS.outerjoin_from(t.patterns, t.embeddings, vector_of_pattern(model_id or ""))
+        .where(in_scope(t.patterns, scope), _LIVE, t.embeddings.c.key.is_(None))
+        .limit(limit)
+    )
+    return _patterns(connection, statement, ordered=True)
+
+
+def known_vectors(
+    connection: Connection, scope: Scope, model_id: str, texts: Sequence[str]
+) -> Mapping[str, Vector]:
+    """The stored vectors of ``texts``."""
+    by_hash = {text_hash(text): text for text in texts}
+    hashes = list(by_hash)
+    known: dict[str, Vector] = {}
+    for start in range(0, len(hashes), BATCH):
+        statement = select(t.embeddings.c.text_hash, t.embeddings.c.vector).where(
+            in_scope(t.embeddings, scope),
+            t.embeddings.c.model_id == model_id,
+            t.embeddings.c.text_hash.in_(hashes[start : start + BATCH]),
+        )
+        for row in connection.execute(statement):
+            known[by_hash[row.text_hash]] = vector_from(row.vector)
+    return known
+
+
+def live_count(connection: Connection, scope: Scope) -> int:
+    """How many live patterns the scope has."""
+    statement = select(func.count()).where(in_scope(t.patterns, scope), _LIVE)
+    return connection.execute(statement).scalar_one()
+
+
+def counts(connection: Connection, scope: Scope, model_id: str | None) -> Counts:
+    """How much the scope holds."""
+
+    def count(statement: Select[Any]) -> int:
+        return int(connection.execute(statement).scalar_one())
+
+    total = select(func.count())
+    return Counts(
+        live=live_count(connection, scope),
+        trashed=count(total.where(in_scope(t.patterns, scope), ~_LIVE)),
+        observations=count(total.where(in_scope(t.observations, scope))),
+        embedded=count(
+            total.select_from(t.patterns)
+            .join(t.embeddings, vector_of_pattern(model_id or ""))
+            .where(in_scope(t.patterns, scope), _LIVE)
+        ),
+        clusters=count(total.where(in_scope(t.issues, scope))),
+    )
+
+
+def model(connection: Connection, scope: Scope) -> EmbeddingModel | None:
+    """The scope's model."""
+    statement = select(t.models.c.model_id, t.models.c.dimensions).where(
+        in_scope(t.models, scope), t.models.c.is_active
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else EmbeddingModel(row.model_id, row.dimensions)
+
+
+def clusters(connection: Connection, scope: Scope) -> list[Cluster]:
+    """All feedback clusters, by id."""
+    statement = select(t.issues).where(in_scope(t.issues, scope)).order_by(t.issues.c.cluster_id)
+    return [cluster_of(row) for row in connection.execute(statement)]
+
+
+def aging_runs(connection: Connection, scope: Scope) -> list[AgingRun]:
+    """The remembered runs, newest first."""
+    statement = (
+        select(t.aging_runs)
+        .where(in_scope(t.aging_runs, scope))
+        .order_by(t.aging_runs.c.at.desc(), t.aging_runs.c.run.desc())
+    )
+    return [
+        AgingRun(row.run, row.at, row.pruned, row.purged) for row in connection.execute(statement)
+    ]
+
+
+def _patterns(
+    connection: Connection, statement: Select[Any], *, ordered: bool = False
+) -> list[Pattern]:
+    if ordered:
+        statement = statement.order_by(t.patterns.c.key)
+    return [pattern_of(row) for row in connection.execute(statement)]

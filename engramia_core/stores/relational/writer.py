@@ -1,0 +1,326 @@
+"""The open write transaction, as statements on one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, func, select, update
+from typing_extensions import override
+
+from engramia_core.database import tables as t
+from engramia_core.errors import NotFound, Refused
+from engramia_core.memory.embedding import text_hash
+from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
+from engramia_core.memory.words import Words, jaccard, words_of
+from engramia_core.stores.relational import postings, reads
+from engramia_core.stores.relational.compiled import insert_into
+from engramia_core.stores.relational.postings import Frequencies, Kind, Prober
+from engramia_core.stores.relational.rows import (
+    Values,
+    cluster_of,
+    cluster_values,
+    in_scope,
+    pattern_values,
+    scope_values,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Table
+
+    from engramia_core.memory.embedding import Matrix, Vector
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.store import Record
+    from engramia_core.scope import Scope
+
+_KEY = ("tenant_id", "project_id", "key")
+_UPDATE_PATTERN = (
+    update(t.patterns)
+    .where(*(t.patterns.c[name] == bindparam(f"at_{name}") for name in _KEY))
+    .values({c.name: bindparam(c.name, type_=c.type) for c in t.patterns.c if c.name not in _KEY})
+)
+_INSERTS = {name: insert_into(table) for name, table in t.metadata.tables.items()}
+
+
+class RelationalWriter(StoreWriter):
+    """Writes one scope over ``connection``, whose transaction the caller began and ends."""
+
+    def __init__(
+        self, connection: Connection, scope: Scope, frequencies: Mapping[Kind, Frequencies]
+    ) -> None:
+        self._connection = connection
+        self._scope = scope
+        self._where = scope_values(scope)
+        self._frequencies = frequencies
+        self._probers = {kind: Prober(connection, scope, kind, frequencies[kind]) for kind in Kind}
+
+    @override
+    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
+        proposed = self._probers[Kind.TASK].propose(tasks, threshold)
+        keys = sorted({key for names in proposed for key in names})
+        known = reads.get(self._connection, self._scope, keys)
+        return [
+            [
+                known[key]
+                for key in sorted(names)
+                if jaccard(words, words_of(known[key].task)) > threshold
+            ]
+            for words, names in zip(tasks, proposed, strict=True)
+        ]
+
+    @override
+    def insert(self, records: Sequence[Record], event: Event) -> None:
+        new = [record.pattern for record in records]
+        taken = reads.get(self._connection, self._scope, [pattern.key for pattern in new])
+        if taken:
+            raise Refused(f"there is a pattern {min(taken)!r} already")
+        self._insert_all(t.patterns, [pattern_values(self._scope, pattern) for pattern in new])
+        self._add_belongings(records)
+        self._log([pattern.key for pattern in new], event)
+
+    @override
+    def update(self, patterns: Sequence[Pattern], event: Event) -> None:
+        self._rewrite(patterns, self._stored(patterns))
+        self._log([pattern.key for pattern in patterns], event)
+
+    @override
+    def observe(self, pattern: Pattern, observations: Sequence[Observation], event: Event) -> None:
+        self._rewrite([pattern], self._stored([pattern]))
+        self._insert_observations(pattern.key, observations)
+        self._log([pattern.key], event)
+
+    @override
+    def replace(self, record: Record, event: Event) -> None:
+        key = record.pattern.key
+        self._remove(self._stored([record.pattern]).values())
+        self._insert_all(t.patterns, [pattern_values(self._scope, record.pattern)])
+        self._add_belongings([record])
+        self._log([key], event)
+
+    @override
+    def purge(self, keys: Sequence[str], event: Event) -> None:
+        known = reads.get(self._connection, self._scope, keys)
+        self._remove(known.values())
+        self._log(sorted(known), event)
+
+    @override
+    def choose_model(self, model: EmbeddingModel) -> None:
+        here = in_scope(t.models, self._scope)
+        self._connection.execute(update(t.models).where(here).values(is_active=False))
+        self._connection.execute(
+            delete(t.models).where(here, t.models.c.model_id == model.model_id)
+        )
+        self._insert_all(
+            t.models,
+            [
+                self._where
+                | {"model_id": model.model_id, "dimensions": model.dimensions, "is_active": True}
+            ],
+        )
+
+    @override
+    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
+        known = reads.get(self._connection, self._scope, keys)
+        model_id = self._model_id()
+        self._drop_vectors(keys, model_id)
+        rows = [
+            self._embedding(known[key], vector, model_id)
+            for key, vector in zip(keys, vectors, strict=True)
+        ]
+        self._insert_all(t.embeddings, rows)
+        self._log(keys, event)
+
+    @override
+    def put_clusters(self, clusters: Sequence[Cluster]) -> None:
+        self.remove_clusters([cluster.cluster_id for cluster in clusters])
+        self._insert_all(t.issues, [cluster_values(self._scope, cluster) for cluster in clusters])
+        texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in clusters]
+        self._add_postings(Kind.ISSUE, texts)
+
+    @override
+    def remove_clusters(self, cluster_ids: Sequence[str]) -> None:
+        gone = self._clusters(cluster_ids)
+        texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in gone]
+        postings.remove(self._connection, self._scope, Kind.ISSUE, texts)
+        for cluster in gone:
+            self._connection.execute(
+                delete(t.issues).where(
+                    in_scope(t.issues, self._scope), t.issues.c.cluster_id == cluster.cluster_id
+                )
+            )
+
+    @override
+    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
+        (names,) = self._probers[Kind.ISSUE].propose([issue], threshold)
+        return [c for c in self._clusters(names) if jaccard(issue, words_of(c.text)) > threshold]
+
+    @override
+    def record_run(self, run: AgingRun) -> None:
+        row = {"run": run.run, "at": run.at, "pruned": run.pruned, "purged": run.purged}
+        self._insert_all(t.aging_runs, [self._where | row])
+
+    def _insert_all(self, table: Table, rows: Sequence[Values]) -> None:
+        if rows:
+            names = table.c.keys()
+            values = [[row[name] for name in names] for row in rows]
+            _INSERTS[table.name].run_many(self._connection, names, values)
+
+    def _stored(self, patterns: Sequence[Pattern]) -> dict[str, Pattern]:
+        keys = [pattern.key for pattern in patterns]
+        stored = reads.get(self._connection, self._scope, keys)
+        for key in keys:
+            if key not in stored:
+                raise NotFound(f"there is no pattern {key!r}")
+        return stored
+
+    def _rewrite(self, patterns: Sequence[Pattern], stored: dict[str, Pattern]) -> None:
+        """Write the rows of patterns that exist, and what follows from how they differ from ``stored``."""
+        rows = []
+        for pattern in patterns:
+            values = pattern_values(self._scope, pattern)
+            rows.append(values | {f"at_{name}": values.pop(name) for name in _KEY})
+        self._connection.execute(_UPDATE_PATTERN, rows)
+        before = [stored[pattern.key] for pattern in patterns]
+        moved = [
+            (old, new)
+            for old, new in zip(before, patterns, strict=True)
+            if (old.task, old.trashed is None) != (new.task, new.trashed is None)
+        ]
+        self._unindex([old for old, _ in moved])
+        self._index([new for _, new in moved])
+        for old, new in moved:
+            if old.task != new.task:
+                self._drop_vectors([new.key], None)
+        reskilled = [
+            new for old, new in zip(before, patterns, strict=True) if old.skills != new.skills
+        ]
+        self._delete_by_key(t.skills, [pattern.key for pattern in reskilled])
+        self._insert_skills(reskilled)
+
+    def _add_belongings(self, records: Sequence[Record]) -> None:
+        """Add what belongs to patterns whose rows were just inserted."""
+        patterns = [record.pattern for record in records]
+        self._insert_skills(patterns)
+        embedded = [r for r in records if r.vector is not None]
+        if embedded:
+            model_id = self._model_id()
+            self._insert_all(
+                t.embeddings,
+                [
+                    self._embedding(r.pattern, r.vector, model_id)
+                    for r in embedded
+                    if r.vector is not None
+                ],
+            )
+        rows = [
+            self._observation(record.pattern.key, number, observation)
+            for record in records
+            for number, observation in enumerate(record.observations, 1)
+        ]
+        self._insert_all(t.observations, rows)
+        self._index(patterns)
+
+    def _remove(self, patterns: Iterable[Pattern]) -> None:
+        gone = list(patterns)
+        self._unindex(gone)
+        self._delete_by_key(t.patterns, [pattern.key for pattern in gone])  # the rest by cascade
+
+    def _index(self, patterns: Iterable[Pattern]) -> None:
+        live = [(p.key, words_of(p.task)) for p in patterns if p.trashed is None]
+        self._add_postings(Kind.TASK, live)
+
+    def _unindex(self, patterns: Iterable[Pattern]) -> None:
+        live = [(p.key, words_of(p.task)) for p in patterns if p.trashed is None]
+        postings.remove(self._connection, self._scope, Kind.TASK, live)
+
+    def _add_postings(self, kind: Kind, texts: Sequence[tuple[str, Words]]) -> None:
+        postings.add(self._connection, self._scope, kind, texts)
+        for _, words in texts:
+            self._frequencies[kind].added(words)
+
+    def _insert_skills(self, patterns: Iterable[Pattern]) -> None:
+        rows = [
+            self._where | {"skill": skill, "key": pattern.key}
+            for pattern in patterns
+            for skill in pattern.skills
+        ]
+        self._insert_all(t.skills, rows)
+
+    def _insert_observations(self, key: str, observations: Sequence[Observation]) -> None:
+        last = self._connection.execute(
+            select(func.coalesce(func.max(t.observations.c.number), 0)).where(
+                in_scope(t.observations, self._scope), t.observations.c.key == key
+            )
+        ).scalar_one()
+        numbered = enumerate(observations, last + 1)
+        self._insert_all(t.observations, [self._observation(key, n, o) for n, o in numbered])
+
+    def _observation(self, key: str, number: int, observation: Observation) -> Values:
+        return self._where | {
+            "key": key,
+            "number": number,
+            "at": observation.at,
+            "score": observation.score,
+            "source": observation.source.value,
+            "run_id": observation.run_id,
+            "feedback": observation.feedback,
+        }
+
+    def _embedding(self, pattern: Pattern, vector: Vector, model_id: str) -> Values:
+        return self._where | {
+            "key": pattern.key,
+            "model_id": model_id,
+            "text_hash": text_hash(pattern.task),
+            "vector": vector.astype("<f4").tobytes(),
+        }
+
+    def _model_id(self) -> str:
+        model = reads.model(self._connection, self._scope)
+        if model is None:
+            raise Refused(f"scope {self._scope} has no embedding model yet")
+        return model.model_id
+
+    def _drop_vectors(self, keys: Sequence[str], model_id: str | None) -> None:
+        """Remove vectors of one model, or with ``None`` of all."""
+        for start in range(0, len(keys), reads.BATCH):
+            statement = delete(t.embeddings).where(
+                in_scope(t.embeddings, self._scope),
+                t.embeddings.c.key.in_(keys[start : start + reads.BATCH]),
+            )
+            if model_id is not None:
+                statement = statement.where(t.embeddings.c.model_id == model_id)
+            self._connection.execute(statement)
+
+    def _delete_by_key(self, table: Table, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), reads.BATCH):
+            self._connection.execute(
+                delete(table).where(
+                    in_scope(table, self._scope),
+                    table.c.key.in_(keys[start : start + reads.BATCH]),
+                )
+            )
+
+    def _clusters(self, cluster_ids: Sequence[str]) -> list[Cluster]:
+        statement = (
+            select(t.issues)
+            .where(in_scope(t.issues, self._scope), t.issues.c.cluster_id.in_(cluster_ids))
+            .order_by(t.issues.c.cluster_id)
+        )
+        return [cluster_of(row) for row in self._connection.execute(statement)]
+
+    def _log(self, keys: Sequence[str], event: Event) -> None:
+        """Add a change for each key, numbered without a gap."""
+        last = self._connection.execute(
+            select(func.coalesce(func.max(t.changes.c.number), 0)).where(
+                in_scope(t.changes, self._scope)
+            )
+        ).scalar_one()
+        base = self._where | {
+            "at": event.at,
+            "action": event.action.value,
+            "detail": event.detail,
+        }
+        rows = [base | {"number": last + n, "key": key} for n, key in enumerate(keys, 1)]
+        self._insert_all(t.changes, rows)

@@ -1,0 +1,169 @@
+"""A vector index for every scope that is searched, kept true by reading what changed since.
+
+``memory_changes`` numbers every change of a scope. An index knows the last change it has seen; a search first asks
+for the newest number and, if there is a newer one, reads the patterns named since. On a cold start the index comes
+from its cache file, whose stamp names the last change in full: a database that was put back from a copy has
+another change under that number, and the file is not believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, func, select
+
+from engramia_core.database import tables as t
+from engramia_core.memory.vectors import Columns, VectorIndex
+from engramia_core.stores import vector_cache
+from engramia_core.stores.relational.compiled import CompiledStatement
+from engramia_core.stores.relational.reads import BATCH, vector_from, vector_of_pattern
+from engramia_core.stores.relational.rows import PATTERN_COLUMNS, in_scope, pattern_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from engramia_core.scope import Scope
+
+_STALE_ROWS = 500
+"""A cache file that lacks this many changes is written anew."""
+
+_newest = select(func.coalesce(func.max(t.changes.c.number), 0)).where(
+    t.changes.c.tenant_id == bindparam("tenant"), t.changes.c.project_id == bindparam("project")
+)
+_STATE = CompiledStatement(
+    select(_newest.scalar_subquery(), t.models.c.model_id, t.models.c.dimensions).where(
+        t.models.c.tenant_id == bindparam("tenant"),
+        t.models.c.project_id == bindparam("project"),
+        t.models.c.is_active,
+    )
+)
+
+
+@dataclass(slots=True)
+class _Held:
+    """An index, whose vectors it holds, and the last change that is in it."""
+
+    index: VectorIndex
+    model_id: str
+    seen: int
+    cached: int
+    """The last change that its cache file has."""
+
+
+class SearchIndexes:
+    """The vector indexes of one database, by scope. Safe for threads."""
+
+    def __init__(self, cache_directory: Path) -> None:
+        self._directory = cache_directory
+        self._held: dict[Scope, _Held] = {}
+        self._refreshing = threading.Lock()
+
+    def fresh(self, connection: Connection, scope: Scope) -> VectorIndex | None:
+        """The scope's index with every committed change in it; ``None`` for a scope without a model."""
+        newest, model_id, dimensions = _state(connection, scope)
+        if model_id is None:
+            return None
+        held = self._held.get(scope)
+        if held is not None and held.seen == newest and held.model_id == model_id:
+            return held.index
+        with self._refreshing:
+            held = self._held.get(scope)
+            if held is None or held.model_id != model_id or held.seen > newest:
+                held = self._opened(connection, scope, model_id, dimensions)
+                self._held[scope] = held
+            if held.seen < newest:
+                held.index = _refreshed(connection, scope, held, newest)
+                held.seen = newest
+            return held.index
+
+    def save(self, connection: Connection) -> None:
+        """Write the cache files that lack much of what their index has."""
+        with self._refreshing:
+            for scope, held in self._held.items():
+                if held.seen - held.cached >= _STALE_ROWS:
+                    stamp = _stamp(connection, scope, held.seen)
+                    path = self._path(scope)
+                    if vector_cache.save(path, held.index, model_id=held.model_id, stamp=stamp):
+                        held.cached = held.seen
+
+    def _opened(
+        self, connection: Connection, scope: Scope, model_id: str, dimensions: int
+    ) -> _Held:
+        """The index out of its cache file, or an empty one."""
+        found = vector_cache.load(self._path(scope), model_id=model_id)
+        if found is not None:
+            index, stamp = found
+            seen = int(stamp.partition(" ")[0])
+            if stamp == _stamp(connection, scope, seen) and index.dimensions == dimensions:
+                return _Held(index, model_id, seen, seen)
+        return _Held(VectorIndex(Columns.empty(0, dimensions)), model_id, 0, 0)
+
+    def _path(self, scope: Scope) -> Path:
+        name = hashlib.sha256(str(scope).encode()).hexdigest()[:16]
+        return self._directory / f"{name}.vectors"
+
+
+def _state(connection: Connection, scope: Scope) -> tuple[int, str | None, int]:
+    """The scope's newest change, and its model with the length of its vectors."""
+    rows = _STATE.rows(connection, {"tenant": scope.tenant_id, "project": scope.project_id})
+    if not rows:
+        return 0, None, 0
+    ((newest, model_id, dimensions),) = rows
+    return newest, model_id, dimensions
+
+
+def _stamp(connection: Connection, scope: Scope, number: int) -> str:
+    """A change by its number and all that it says."""
+    statement = select(t.changes.c.key, t.changes.c.at, t.changes.c.action).where(
+        in_scope(t.changes, scope), t.changes.c.number == number
+    )
+    row = connection.execute(statement).one_or_none()
+    return f"{number} none" if row is None else f"{number} {row.key} {row.at} {row.action}"
+
+
+def _refreshed(connection: Connection, scope: Scope, held: _Held, newest: int) -> VectorIndex:
+    """The index with the changes up to ``newest`` in it: the held one, or a new one if much changed."""
+    if newest - held.seen > max(len(held.index), _STALE_ROWS):
+        return _rebuilt(connection, scope, held)
+    statement = (
+        select(t.changes.c.key)
+        .where(in_scope(t.changes, scope), t.changes.c.number > held.seen)
+        .distinct()
+    )
+    changed = list(connection.execute(statement).scalars())
+    for start in range(0, len(changed), BATCH):
+        _refresh(connection, scope, held, changed[start : start + BATCH])
+    return held.index
+
+
+def _refresh(connection: Connection, scope: Scope, held: _Held, keys: Sequence[str]) -> None:
+    statement = (
+        select(*PATTERN_COLUMNS, t.embeddings.c.vector)
+        .outerjoin_from(t.patterns, t.embeddings, vector_of_pattern(held.model_id))
+        .where(in_scope(t.patterns, scope), t.patterns.c.key.in_(keys))
+        .where(t.patterns.c.trashed_at.is_(None))
+    )
+    rows = connection.execute(statement).all()
+    found = [(pattern_of(row), vector_from(row.vector)) for row in rows if row.vector is not None]
+    held.index.remove(set(keys) - {pattern.key for pattern, _ in found})
+    held.index.put(found)
+
+
+def _rebuilt(connection: Connection, scope: Scope, held: _Held) -> VectorIndex:
+    """The index read from the tables."""
+    statement = (
+        select(*PATTERN_COLUMNS, t.embeddings.c.vector)
+        .join_from(t.patterns, t.embeddings, vector_of_pattern(held.model_id))
+        .where(in_scope(t.patterns, scope), t.patterns.c.trashed_at.is_(None))
+        .order_by(t.patterns.c.key)
+        .execution_options(yield_per=BATCH)
+    )
+    index = VectorIndex(Columns.empty(0, held.index.dimensions))
+    index.put((pattern_of(row), vector_from(row.vector)) for row in connection.execute(statement))
+    return index

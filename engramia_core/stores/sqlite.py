@@ -1,0 +1,297 @@
+"""One SQLite file: any number of readers beside one writer, every acknowledged write on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import defaultdict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import exc as sql_errors
+from typing_extensions import override
+
+from engramia_core.database import revisions
+from engramia_core.errors import NotFound, Refused, Unavailable
+from engramia_core.memory.store import (
+    AgingRun,
+    Candidates,
+    Counts,
+    EmbeddingModel,
+    Event,
+    PatternStore,
+    Record,
+    StoreWriter,
+)
+from engramia_core.stores.file_lock import held_alone
+from engramia_core.stores.relational import reads
+from engramia_core.stores.relational.postings import Frequencies, Kind
+from engramia_core.stores.relational.writer import RelationalWriter
+from engramia_core.stores.search_indexes import SearchIndexes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from engramia_core.memory.embedding import Vector
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.filters import Filters
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.words import Words
+    from engramia_core.scope import Scope
+
+DATABASE_FILE = "engramia.db"
+_BUSY_TIMEOUT_S = 30
+_CACHE_KIB = 64 * 1024
+_HINTS = {
+    "locked": "another process holds it; try again",
+    "full": "free some disk space and try again; nothing was changed",
+    "malformed": "the file is damaged: put a copy of it back",
+    "not a database": "the file is damaged or another program's: put a copy of it back",
+    "readonly": "the file or its directory may not be written by this user",
+}
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """An engine for the file at ``path``: WAL, synced at every commit, foreign keys enforced.
+
+    The execution option ``engramia_begin`` says how a connection's transactions begin: ``IMMEDIATE`` takes the write
+    lock, ``DEFERRED`` (the default) reads as of one moment, and with ``None`` every statement is its own.
+    """
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+        insertmanyvalues_page_size=500,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the DBAPI's
+        connection.isolation_level = None  # transactions begin where we say so
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"cache_size=-{_CACHE_KIB}",
+            "wal_autocheckpoint=4000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        how = connection.get_execution_options().get("engramia_begin", "DEFERRED")
+        if how is not None:
+            connection.exec_driver_sql(f"BEGIN {how}")
+
+    return engine
+
+
+class SQLiteStore(PatternStore):
+    """A memory in ``directory/engramia.db``. Exact vector search, safe for cron, server and shell at once."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the memory in ``directory``.
+
+        ``NotFound`` when there is none, ``Refused`` when its schema is not the one of this version.
+        """
+        path = directory / DATABASE_FILE
+        if not path.is_file():
+            raise NotFound(
+                f"there is no memory in {str(directory)!r}",
+                hint=f"engramia init --path {directory}",
+            )
+        self._directory = directory
+        self._path = path
+        self._engine = sqlite_engine(path)
+        self._each_alone = self._engine.execution_options(engramia_begin=None)
+        self._writing = threading.Lock()
+        self._indexes = SearchIndexes(directory / ".cache")
+        self._frequencies: defaultdict[Scope, dict[Kind, Frequencies]] = defaultdict(
+            lambda: {kind: Frequencies() for kind in Kind}
+        )
+        self._check_schema()
+
+    @classmethod
+    def create(cls, directory: Path) -> SQLiteStore:
+        """Make the memory in ``directory``, or bring the one that is there to this version's schema."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"cannot create {str(directory)!r}: {error.strerror}") from error
+        path = directory / DATABASE_FILE
+        with _translated(path):
+            engine = sqlite_engine(path)
+            revisions.upgrade(engine)
+            engine.dispose()
+        return cls(directory)
+
+    @override
+    def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
+        with self._reading() as connection:
+            return reads.get(connection, scope, keys)
+
+    @override
+    def page(
+        self,
+        scope: Scope,
+        *,
+        filters: Filters,
+        limit: int,
+        before: str | None = None,
+        trashed: bool = False,
+    ) -> list[Pattern]:
+        with self._reading() as connection:
+            return reads.page(
+                connection, scope, filters=filters, limit=limit, before=before, trashed=trashed
+            )
+
+    @override
+    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+        with self._reading() as connection:
+            index = self._indexes.fresh(connection, scope)
+            among = None
+            if filters.skills:
+                among = reads.keys_with_skills(connection, scope, filters.skills)
+        if index is None:
+            return reads.candidates_of([])
+        return index.search(query, filters=filters, limit=limit, among=among)
+
+    @override
+    def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
+        with self._reading() as connection:
+            return reads.lexical(connection, scope, words, filters=filters, limit=limit)
+
+    @override
+    def observations(self, scope: Scope, key: str) -> list[Observation]:
+        with self._reading() as connection:
+            return reads.observations(connection, scope, key)
+
+    @override
+    def history(self, scope: Scope, key: str) -> list[Event]:
+        with self._reading() as connection:
+            return reads.history(connection, scope, key)
+
+    @override
+    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+        with _translated(self._path), self._engine.connect() as connection:
+            model = reads.model(connection, scope) if with_vectors else None
+            model_id = model.model_id if model else None
+            yield from reads.records(connection, scope, model_id=model_id)
+
+    @override
+    def expired(self, scope: Scope, now: datetime) -> list[Pattern]:
+        with self._reading() as connection:
+            return reads.expired(connection, scope, now)
+
+    @override
+    def in_trash(
+        self, scope: Scope, *, run: str | None = None, until: datetime | None = None
+    ) -> list[Pattern]:
+        with self._reading() as connection:
+            return reads.in_trash(connection, scope, run=run, until=until)
+
+    @override
+    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+        with self._reading() as connection:
+            model = reads.model(connection, scope)
+            model_id = model.model_id if model else None
+            return reads.without_vector(connection, scope, model_id, limit=limit)
+
+    @override
+    def known_vectors(
+        self, scope: Scope, model_id: str, texts: Sequence[str]
+    ) -> Mapping[str, Vector]:
+        with self._reading() as connection:
+            return reads.known_vectors(connection, scope, model_id, texts)
+
+    @override
+    def counts(self, scope: Scope) -> Counts:
+        with self._reading() as connection:
+            model = reads.model(connection, scope)
+            return reads.counts(connection, scope, model.model_id if model else None)
+
+    @override
+    def model(self, scope: Scope) -> EmbeddingModel | None:
+        with self._reading() as connection:
+            return reads.model(connection, scope)
+
+    @override
+    def clusters(self, scope: Scope) -> list[Cluster]:
+        with self._reading() as connection:
+            return reads.clusters(connection, scope)
+
+    @override
+    def aging_runs(self, scope: Scope) -> list[AgingRun]:
+        with self._reading() as connection:
+            return reads.aging_runs(connection, scope)
+
+    @override
+    @contextmanager
+    def write(self, scope: Scope) -> Iterator[StoreWriter]:
+        with _translated(self._path), self._write_turn(), self._engine.connect() as connection:
+            connection.execution_options(engramia_begin="IMMEDIATE")
+            with connection.begin():
+                yield RelationalWriter(connection, scope, self._frequencies[scope])
+
+    @override
+    def alone(
+        self, scope: Scope, operation: str, *, owner: str, now: datetime
+    ) -> AbstractContextManager[None]:
+        return held_alone(self._directory / ".locks", scope, operation, owner=owner, now=now)
+
+    @override
+    def schema_revision(self) -> str:
+        return revisions.HEAD
+
+    @override
+    def close(self) -> None:
+        with self._reading() as connection:
+            self._indexes.save(connection)
+        self._engine.dispose()
+
+    def _check_schema(self) -> None:
+        with self._reading() as connection:
+            found = revisions.current(connection)
+        if found == revisions.HEAD:
+            return
+        if found is None or found < revisions.HEAD:
+            raise Refused(
+                f"the schema of {str(self._path)!r} is {found or 'empty'}, this version needs {revisions.HEAD}",
+                hint=f"engramia init --path {self._directory}",
+            )
+        raise Refused(
+            f"the schema of {str(self._path)!r} is {found}, newer than {revisions.HEAD} of this version",
+            hint="install the version of Engramia that wrote it",
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _translated(self._path), self._each_alone.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write_turn(self) -> Iterator[None]:
+        """One thread of this process at a time; among processes SQLite's own lock decides."""
+        if not self._writing.acquire(timeout=_BUSY_TIMEOUT_S):
+            raise Unavailable(
+                f"{str(self._path)!r} was being written for {_BUSY_TIMEOUT_S} seconds"
+            )
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """The database's own errors, as ours."""
+    try:
+        yield
+    except (sql_errors.DatabaseError, sqlite3.DatabaseError) as error:
+        said = str(error.orig if isinstance(error, sql_errors.DatabaseError) else error)
+        hint = next((hint for words, hint in _HINTS.items() if words in said), None)
+        raise Unavailable(f"{str(path)!r}: {said}", hint=hint) from error
