@@ -17,6 +17,8 @@ FORGET_BELOW = 0.1
 """Survival, or a feedback cluster's weight, under which a thing is forgotten."""
 REUSE_BONUS = 0.1
 TRASH_DAYS = 30
+KEPT_AFTER_RESTORE = timedelta(days=30)
+"""How long aging leaves a pattern alone that was brought back from the trash."""
 DEFAULT_MAX_PRUNE_PERCENT = 20.0
 
 _WEEK_S = 7 * 86_400.0

@@ -36,6 +36,10 @@ class Calibration:
     adapt: float
     duplicate: float
 
+    def floor_for(self, query: Vector, patterns: int) -> float:  # noqa: ARG002 -- a calibration may use both
+        """The floor for this question in a memory of so many patterns."""
+        return self.floor
+
 
 class EmbeddingProvider(Protocol):
     """Turns texts into vectors, always with the same model."""

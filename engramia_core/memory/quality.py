@@ -21,10 +21,8 @@ _ROUNDS = 5
 _DAY_S = 86_400.0
 
 
-def estimate_quality(observations: Sequence[Observation]) -> float | None:
-    """The quality, 0..10, that ``observations`` (any order) speak for; ``None`` without any."""
-    if not observations:
-        return None
+def estimate_quality(observations: Sequence[Observation]) -> float:
+    """The quality, 0..10, that one or more ``observations``, in any order, speak for."""
     newest = max(observation.at for observation in observations)
     weighed = sorted(
         (o.score, 0.5 ** ((newest - o.at).total_seconds() / _DAY_S / HALF_LIFE_DAYS))

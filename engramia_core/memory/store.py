@@ -62,7 +62,7 @@ class Record:
 
 
 class Candidates(NamedTuple):
-    """What a search found, most similar first (key order at a tie); all four have the same length ``n``."""
+    """What a search found, most similar first (key order at a tie); the first four have the same length ``n``."""
 
     keys: list[str]
     similarity: npt.NDArray[np.float32]
@@ -71,6 +71,8 @@ class Candidates(NamedTuple):
     """0..10; ``nan`` for an unrated pattern."""
     updated_at_s: npt.NDArray[np.float64]
     """Seconds since 1970."""
+    searched: int = 0
+    """How many live patterns there were to search, whatever the filters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ class VectorIndex:
             found[order],
             columns.quality[rows],
             columns.updated_at_s[rows],
+            len(self),
         )
 
     def _mask(

@@ -142,17 +142,18 @@ def lexical(
         )
         if len(found) >= limit:
             break
-    return candidates_of(found[:limit])
+    return candidates_of(found[:limit], texts)
 
 
-def candidates_of(found: Sequence[tuple[Pattern, float]]) -> Candidates:
-    """Patterns with their similarity, as a search answers."""
+def candidates_of(found: Sequence[tuple[Pattern, float]], searched: int = 0) -> Candidates:
+    """Patterns with their similarity, as a search of ``searched`` patterns answers."""
     about = [facts(pattern) for pattern, _ in found]
     return Candidates(
         [pattern.key for pattern, _ in found],
         np.array([similarity for _, similarity in found], dtype=np.float32),
         np.array([fact[0] for fact in about], dtype=np.float32),
         np.array([fact[1] for fact in about], dtype=np.float64),
+        searched,
     )
 
 

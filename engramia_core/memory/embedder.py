@@ -1,0 +1,86 @@
+"""The provider as the memory uses it: no text is embedded twice, and vectors of two models never mix."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engramia_core.errors import Refused
+from engramia_core.memory.embedding import EmbeddingProvider, Matrix, Vector, check_matrix
+from engramia_core.memory.store import EmbeddingModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.scope import Scope
+
+_REMEMBERED = 1_024
+
+
+class Embedder:
+    """Embeds for one store. Remembers the last 1,024 texts, and asks the store for the others first."""
+
+    def __init__(self, provider: EmbeddingProvider, store: PatternStore) -> None:
+        self.provider = provider
+        self._store = store
+        self._remembered: OrderedDict[str, Vector] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def model(self) -> EmbeddingModel:
+        """The model as a scope keeps it."""
+        return EmbeddingModel(self.provider.model_id, self.provider.dimensions)
+
+    def one(self, text: str) -> Vector:
+        """The vector of a text that is not stored, as a question is not."""
+        with self._lock:
+            known = self._remembered.get(text)
+            if known is not None:
+                self._remembered.move_to_end(text)
+                return known
+        vector: Vector = self._embed([text])[0]
+        self._remember({text: vector})
+        return vector
+
+    def many(self, scope: Scope, texts: Sequence[str]) -> Matrix:
+        """The vectors of texts that are about to be stored: ``(n, d)`` float32, unit rows."""
+        wanted = dict.fromkeys(texts)
+        known: dict[str, Vector] = dict(
+            self._store.known_vectors(scope, self.provider.model_id, list(wanted))
+        )
+        with self._lock:
+            known |= {text: self._remembered[text] for text in wanted if text in self._remembered}
+        missing = [text for text in wanted if text not in known]
+        if missing:
+            known.update(zip(missing, self._embed(missing), strict=True))
+            self._remember({text: known[text] for text in missing})
+        if not texts:
+            return np.zeros((0, self.provider.dimensions), dtype=np.float32)
+        return np.stack([known[text] for text in texts])
+
+    def check(self, model: EmbeddingModel | None, scope: Scope) -> None:
+        """``Refused`` when the scope's vectors are of another model than this one."""
+        if model is not None and model != self.model:
+            raise Refused(
+                f"scope {scope} is searched by {model.model_id} ({model.dimensions} dimensions),"
+                f" not by {self.model.model_id} ({self.model.dimensions})",
+                hint="use that model again, or embed everything anew: engramia reindex",
+            )
+
+    def _embed(self, texts: Sequence[str]) -> Matrix:
+        return check_matrix(
+            self.provider.embed(texts),
+            rows=len(texts),
+            dimensions=self.provider.dimensions,
+            model_id=self.provider.model_id,
+        )
+
+    def _remember(self, vectors: dict[str, Vector]) -> None:
+        with self._lock:
+            self._remembered.update(vectors)
+            while len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)

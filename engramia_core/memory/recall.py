@@ -1,0 +1,303 @@
+"""Recall: what the memory has for a new task. It only reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engramia_core.errors import InvalidInput, Unavailable
+from engramia_core.memory.embedding import Calibration
+from engramia_core.memory.filters import Filters
+from engramia_core.memory.pattern import MAX_TASK_CHARS, Pattern, check_text
+from engramia_core.memory.ranking import (
+    Ranking,
+    ReuseTier,
+    effective_scores,
+    quality_factor,
+    recency,
+    reuse_tier,
+)
+from engramia_core.memory.words import SAME_TASK, components, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from engramia_core.memory.embedder import Embedder
+    from engramia_core.memory.ranking import Floats
+    from engramia_core.memory.store import Candidates, PatternStore
+    from engramia_core.scope import Scope
+
+MAX_LIMIT = 1_000
+_FIRST_LOOK = 256
+_WIDEN = 8
+"""How many times more candidates are looked at when those seen do not settle the answer."""
+_COMPARED_PER_RESULT = 4
+"""How many candidates are compared with one another for each result that is wanted."""
+_REJECTED_SHOWN = 10
+_LEXICAL = Calibration(floor=0.25, adapt=0.6, duplicate=0.9)
+"""For relevances by words: a pattern counts when it shares a good part of the question's rare words."""
+
+
+class Method(StrEnum):
+    """How the candidates were found."""
+
+    VECTOR = "vector"
+    LEXICAL = "lexical"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the memory."""
+
+    task: str
+    limit: int = 5
+    filters: Filters = field(default_factory=Filters)
+    ranking: Ranking = field(default_factory=Ranking)
+    include_irrelevant: bool = False
+    """Answer candidates below the model's floor too."""
+    explain: bool = False
+    """Name the candidates that were rejected, with the rule."""
+
+    def __post_init__(self) -> None:
+        check_text("task", self.task, max_chars=MAX_TASK_CHARS, min_chars=1)
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise InvalidInput(f"limit {self.limit} is not from 1 to {MAX_LIMIT:,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A pattern that was recalled, with every factor of its place."""
+
+    pattern: Pattern
+    similarity: float
+    quality_factor: float
+    recency: float
+    effective_score: float
+    tier: ReuseTier
+    near_duplicates: tuple[str, ...]
+    """Keys of patterns with nearly the same task, over which this one was preferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that was not answered, and the rule that kept it out."""
+
+    key: str
+    task: str
+    similarity: float
+    effective_score: float
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecallReport:
+    """The answer: matches by descending effective score; without any, nothing relevant is known."""
+
+    task: str
+    method: Method
+    note: str | None
+    """Why the method is not the usual one."""
+    floor: float
+    """The similarity under which nothing counts as relevant."""
+    recency_weight: float
+    matches: tuple[Match, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One way of finding candidates, and what its similarities mean."""
+
+    method: Method
+    note: str | None
+    calibration: Calibration
+    floor_for: Callable[[int], float]
+    """The floor in a memory of so many patterns."""
+    find: Callable[[Filters, int], Candidates]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Candidates above the floor in effective order, and what is certain of that order."""
+
+    candidates: Candidates
+    effective: Floats
+    order: list[int]
+    """Rows of ``candidates``: those whose place no candidate that was not seen can take."""
+    is_all: bool
+    """Whether nothing else is above the floor."""
+    floor: float
+
+
+def recall(
+    store: PatternStore,
+    embedder: Embedder | None,
+    scope: Scope,
+    question: Question,
+    *,
+    now: datetime,
+) -> RecallReport:
+    """The patterns most worth reusing for ``question.task``; exact, however many are stored.
+
+    Without an embedder, or when it does not answer, the search is lexical and the report says so.
+    """
+    search = _search(store, embedder, scope, question.task)
+    found, chosen = _settled(store, scope, search, question, now)
+    report = RecallReport(
+        task=question.task,
+        method=search.method,
+        note=search.note,
+        floor=found.floor,
+        recency_weight=question.ranking.recency_weight,
+        matches=tuple(
+            _match(found, row, group, search.calibration, question.ranking, now)
+            for row, group in chosen
+        ),
+    )
+    if not question.explain:
+        return report
+    return replace(report, rejected=_rejected(store, scope, search, question, report, now))
+
+
+def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: str) -> _Search:
+    """By vector if there is an embedder that answers, else by words."""
+    note = "no embedding provider: searched by words"
+    if embedder is not None:
+        embedder.check(store.model(scope), scope)
+        calibration = embedder.provider.calibration
+        try:
+            query = embedder.one(task)
+        except Unavailable as error:
+            note = f"{error.message}: searched by words"
+        else:
+            return _Search(
+                Method.VECTOR,
+                None,
+                calibration,
+                lambda patterns: calibration.floor_for(query, patterns),
+                lambda filters, limit: store.nearest(scope, query, filters=filters, limit=limit),
+            )
+    words = words_of(task)
+    return _Search(
+        Method.LEXICAL,
+        note,
+        _LEXICAL,
+        lambda _: _LEXICAL.floor,
+        lambda filters, limit: store.lexical(scope, words, filters=filters, limit=limit),
+    )
+
+
+def _settled(
+    store: PatternStore, scope: Scope, search: _Search, question: Question, now: datetime
+) -> tuple[_Found, list[tuple[int, list[Pattern]]]]:
+    """The rows to answer, best first, each with its group: the patterns of nearly the same task, itself first.
+
+    An effective score is never above its similarity, so a candidate that was not seen cannot beat one whose
+    effective score is at least the lowest similarity that was. More is looked at until that settles the answer.
+    """
+    look, compared = _FIRST_LOOK, question.limit * _COMPARED_PER_RESULT
+    found = _look(search, question, look, now)
+    while True:
+        rows = found.order[:compared]
+        groups = _groups(store, scope, found, rows)
+        if len(groups) >= question.limit or (found.is_all and len(rows) == len(found.order)):
+            return found, groups[: question.limit]
+        if len(rows) == len(found.order):
+            look *= _WIDEN
+            found = _look(search, question, look, now)
+        compared *= _WIDEN
+
+
+def _look(search: _Search, question: Question, look: int, now: datetime) -> _Found:
+    seen = search.find(question.filters, look)
+    floor = 0.0 if question.include_irrelevant else search.floor_for(seen.searched)
+    effective = effective_scores(
+        seen.similarity, seen.quality, seen.updated_at_s, ranking=question.ranking, now=now
+    )
+    relevant = seen.similarity >= floor
+    is_all = len(seen.keys) < look or not bool(relevant[-1])
+    unseen = 0.0 if is_all else float(seen.similarity[-1])
+    rows = np.flatnonzero(relevant & (effective >= unseen))
+    order = rows[np.argsort(-effective[rows], kind="stable")]
+    return _Found(seen, effective, order.tolist(), is_all, floor)
+
+
+def _groups(
+    store: PatternStore, scope: Scope, found: _Found, rows: Sequence[int]
+) -> list[tuple[int, list[Pattern]]]:
+    """The connected components of near-duplicate tasks among ``rows``, as best row and members, in order."""
+    patterns = store.get(scope, [found.candidates.keys[row] for row in rows])
+    known = [
+        (row, patterns[key])
+        for row in rows
+        if (key := found.candidates.keys[row]) in patterns  # or it was purged a moment ago
+    ]
+    leaders = components([words_of(pattern.task) for _, pattern in known], SAME_TASK)
+    groups: dict[int, tuple[int, list[Pattern]]] = {}
+    for leader, (row, pattern) in zip(leaders, known, strict=True):
+        groups.setdefault(leader, (row, []))[1].append(pattern)
+    return list(groups.values())
+
+
+def _match(
+    found: _Found,
+    row: int,
+    group: Sequence[Pattern],
+    calibration: Calibration,
+    ranking: Ranking,
+    now: datetime,
+) -> Match:
+    similarity = float(found.candidates.similarity[row])
+    age = found.candidates.updated_at_s[row]
+    return Match(
+        pattern=group[0],
+        similarity=similarity,
+        quality_factor=float(quality_factor(found.candidates.quality[row])),
+        recency=float(recency(age, now, half_life_days=ranking.half_life_days)),
+        effective_score=float(found.effective[row]),
+        tier=reuse_tier(similarity, calibration),
+        near_duplicates=tuple(pattern.key for pattern in group[1:]),
+    )
+
+
+def _rejected(
+    store: PatternStore,
+    scope: Scope,
+    search: _Search,
+    question: Question,
+    report: RecallReport,
+    now: datetime,
+) -> tuple[Rejected, ...]:
+    """The most similar candidates that were not answered, whatever the filters, each with its rule."""
+    look = question.limit * _COMPARED_PER_RESULT + _REJECTED_SHOWN
+    seen = search.find(Filters(), look)
+    effective = effective_scores(
+        seen.similarity, seen.quality, seen.updated_at_s, ranking=question.ranking, now=now
+    )
+    patterns = store.get(scope, seen.keys)
+    answered = {match.pattern.key for match in report.matches}
+    preferred = {key: m.pattern.key for m in report.matches for key in m.near_duplicates}
+    rejected = []
+    for row, key in enumerate(seen.keys):
+        if key in answered or key not in patterns:
+            continue
+        similarity = float(seen.similarity[row])
+        rule = question.filters.rejects(patterns[key])
+        if rule is None and similarity < report.floor:
+            rule = f"similarity {similarity:.3f} below the floor {report.floor:.3f}"
+        elif rule is None and key in preferred:
+            rule = f"nearly the same task as {preferred[key]}"
+        rejected.append(
+            Rejected(
+                key,
+                patterns[key].task,
+                similarity,
+                float(effective[row]),
+                rule or f"ranked below --limit {question.limit}",
+            )
+        )
+    return tuple(rejected[:_REJECTED_SHOWN])

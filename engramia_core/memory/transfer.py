@@ -1,0 +1,287 @@
+"""Export and import: a memory as a stream, out of any store and into any store."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+
+from engramia_core.errors import InvalidInput, Refused
+from engramia_core.memory.feedback import Cluster
+from engramia_core.memory.pattern import new_key
+from engramia_core.memory.store import Action, EmbeddingModel, Event, Record
+from engramia_core.memory.transfer_format import (
+    Footer,
+    Header,
+    Line,
+    cluster_line,
+    footer_line,
+    header_line,
+    parse_line,
+    record_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from engramia_core.memory.embedder import Embedder
+    from engramia_core.memory.embedding import Vector
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.scope import Scope
+
+_BATCH = 1_000
+
+
+class OnConflict(StrEnum):
+    """What an import does with a key that is stored with other content."""
+
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+    NEW_KEY = "new-key"
+    FAIL = "fail"
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did, or with ``planned`` would do."""
+
+    planned: bool = False
+    added: int = 0
+    unchanged: int = 0
+    overwritten: int = 0
+    skipped: int = 0
+    rekeyed: int = 0
+    vectors_reused: int = 0
+    vectors_embedded: int = 0
+    without_vector: int = 0
+    issues: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records sorted by what is to be done with them."""
+
+    new: list[Record] = field(default_factory=list)
+    changed: list[Record] = field(default_factory=list)
+
+
+def export(store: PatternStore, scope: Scope, *, with_vectors: bool = False) -> Iterator[bytes]:
+    """The lines of an export, by key; two exports of one state are equal to the byte."""
+    model = store.model(scope)
+    clusters = store.clusters(scope)
+    header = Header(
+        schema=store.schema_revision(),
+        model=model,
+        with_vectors=with_vectors and model is not None,
+        patterns=store.counts(scope).live,
+        issues=len(clusters),
+    )
+    digest = hashlib.sha256()
+    written = 0
+
+    def counted(line: bytes) -> bytes:
+        digest.update(line)
+        return line
+
+    yield counted(header_line(header))
+    for record in store.records(scope, with_vectors=with_vectors):
+        written += 1
+        yield counted(record_line(record))
+    for cluster in clusters:
+        yield counted(cluster_line(cluster))
+    yield footer_line(Footer(written, len(clusters), digest.hexdigest()))
+
+
+def verify(file: BinaryIO) -> Header:
+    """Read an export to its end and rewind it; ``InvalidInput`` names the line that is wrong, or what is missing."""
+    digest = hashlib.sha256()
+    header: Header | None = None
+    footer: Footer | None = None
+    patterns = issues = 0
+    for number, raw in enumerate(file, 1):
+        line = _parsed(raw, number)
+        _check_place(line, number, after=footer)
+        match line:
+            case Header():
+                header = line
+            case Footer():
+                footer = line
+                continue
+            case Record():
+                patterns += 1
+            case Cluster():
+                issues += 1
+        digest.update(raw)
+    if header is None:
+        raise InvalidInput("the file is empty; an export has a header and a footer")
+    if footer is None:
+        raise InvalidInput(
+            f"the file is cut off after {patterns:,} of about {header.patterns:,} patterns: it has no footer",
+            hint="export again; nothing was imported",
+        )
+    if footer != Footer(patterns, issues, digest.hexdigest()):
+        raise InvalidInput(
+            "the file was altered: its content does not match the checksum in its footer",
+            hint="export again; nothing was imported",
+        )
+    file.seek(0)
+    return header
+
+
+def _check_place(line: Line, number: int, *, after: Footer | None) -> None:
+    if after is not None:
+        raise InvalidInput(f"line {number} comes after the footer")
+    if (number == 1) != isinstance(line, Header):
+        raise InvalidInput(f"line {number}: the header must be the first line and only there")
+
+
+class Importer:
+    """Brings a verified export into a scope, a thousand patterns to a transaction.
+
+    Killed half-way, the same import goes on: what is stored already is unchanged then.
+    """
+
+    def __init__(
+        self,
+        store: PatternStore,
+        embedder: Embedder | None,
+        scope: Scope,
+        *,
+        now: datetime,
+        on_conflict: OnConflict = OnConflict.SKIP,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._scope = scope
+        self._now = now
+        self._on_conflict = on_conflict
+
+    def run(
+        self,
+        file: BinaryIO,
+        *,
+        plan: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> ImportReport:
+        """Import, or say what an import would do. The whole file is verified before anything is written.
+
+        ``InvalidInput`` for a file that is damaged; ``Refused`` with ``OnConflict.FAIL`` when there is a conflict.
+        """
+        header = verify(file)
+        if self._on_conflict is OnConflict.FAIL:
+            for records, _ in _batches(file):
+                self._sort(records, ImportReport())
+            file.seek(0)
+        report = ImportReport(planned=plan)
+        model = self._model(header)
+        for records, clusters in _batches(file):
+            batch = self._sort(records, report)
+            source = header.model if header.with_vectors else None
+            self._bring(batch, source, model, report)
+            report.issues += len(clusters)
+            if not plan:
+                self._write(batch, clusters, model)
+            progress(len(records))
+        return report
+
+    def _model(self, header: Header) -> EmbeddingModel | None:
+        """The model that the scope has, or gets."""
+        stored = self._store.model(self._scope)
+        if self._embedder is not None:
+            self._embedder.check(stored, self._scope)
+            return self._embedder.model
+        return stored or (header.model if header.with_vectors else None)
+
+    def _sort(self, records: Sequence[Record], report: ImportReport) -> _Batch:
+        stored = self._store.get(self._scope, [record.pattern.key for record in records])
+        batch = _Batch()
+        for record in records:
+            key = record.pattern.key
+            if key not in stored:
+                report.added += 1
+                batch.new.append(record)
+            elif stored[key] == record.pattern and self._same_observations(record):
+                report.unchanged += 1
+            elif self._on_conflict is OnConflict.FAIL:
+                raise Refused(
+                    f"pattern {key!r} is stored with other content; nothing was imported",
+                    hint="choose: --on-conflict skip, overwrite or new-key",
+                )
+            elif self._on_conflict is OnConflict.SKIP:
+                report.skipped += 1
+            elif self._on_conflict is OnConflict.OVERWRITE:
+                report.overwritten += 1
+                batch.changed.append(record)
+            else:
+                report.rekeyed += 1
+                rekeyed = replace(record.pattern, key=new_key(self._now))
+                batch.new.append(replace(record, pattern=rekeyed))
+        return batch
+
+    def _same_observations(self, record: Record) -> bool:
+        stored = self._store.observations(self._scope, record.pattern.key)
+        return tuple(stored) == record.observations
+
+    def _bring(
+        self,
+        batch: _Batch,
+        source: EmbeddingModel | None,
+        model: EmbeddingModel | None,
+        report: ImportReport,
+    ) -> None:
+        """Count the vectors, and unless it is a plan give each record the one it will be stored with."""
+        for records in (batch.new, batch.changed):
+            reusable = source is not None and source == model
+            missing = [
+                row
+                for row, record in enumerate(records)
+                if not (reusable and record.vector is not None)
+            ]
+            report.vectors_reused += len(records) - len(missing)
+            if self._embedder is None:
+                report.without_vector += len(missing)
+            else:
+                report.vectors_embedded += len(missing)
+            vectors = self._embedded([records[row].pattern.task for row in missing], report)
+            for row, vector in zip(missing, vectors, strict=True):
+                records[row] = replace(records[row], vector=vector)
+
+    def _embedded(self, tasks: list[str], report: ImportReport) -> Sequence[Vector | None]:
+        if self._embedder is None or report.planned:
+            return [None] * len(tasks)
+        return list(self._embedder.many(self._scope, tasks))
+
+    def _write(
+        self, batch: _Batch, clusters: Sequence[Cluster], model: EmbeddingModel | None
+    ) -> None:
+        if not (batch.new or batch.changed or clusters):
+            return
+        event = Event(self._now, Action.IMPORTED)
+        with self._store.write(self._scope) as writer:
+            if model is not None and self._store.model(self._scope) is None:
+                writer.choose_model(model)
+            if batch.new:
+                writer.insert(batch.new, event)
+            for record in batch.changed:
+                writer.replace(record, event)
+            writer.put_clusters(clusters)
+
+
+def _parsed(raw: bytes, number: int) -> Line:
+    try:
+        return parse_line(raw)
+    except InvalidInput as error:
+        raise InvalidInput(f"line {number}: {error.message}", hint=error.hint) from error
+
+
+def _batches(file: BinaryIO) -> Iterator[tuple[list[Record], list[Cluster]]]:
+    """The patterns and issues of a verified export, a thousand lines at a time."""
+    while lines := list(islice(file, _BATCH)):
+        parsed = [parse_line(line) for line in lines]
+        yield (
+            [line for line in parsed if isinstance(line, Record)],
+            [line for line in parsed if isinstance(line, Cluster)],
+        )
