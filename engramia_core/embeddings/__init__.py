@@ -1,1 +1,58 @@
 """Models that turn texts into vectors: a scheme, and the provider that serves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engramia_core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from engramia_core.memory.embedding import EmbeddingProvider
+
+SCHEMES = ("minilm", "openai", "none")
+
+
+def open_provider(
+    spec: str, *, api_key: str | None = None, base_url: str | None = None
+) -> EmbeddingProvider | None:
+    """The provider that ``minilm``, ``openai[:MODEL[:DIMENSIONS]]`` or ``none`` names; for ``none``: ``None``.
+
+    ``InvalidInput`` for another name, or when the API key is missing. Nothing is loaded and nobody is asked yet.
+    """
+    scheme, _, rest = spec.partition(":")
+    if scheme == "none":
+        return None
+    if scheme == "minilm":
+        from engramia_core.embeddings.minilm import MiniLMEmbeddings
+
+        return MiniLMEmbeddings()
+    if scheme == "openai":
+        return _openai(rest, api_key, base_url)
+    raise InvalidInput(
+        f"embeddings {spec!r} are not known", hint=f"choose one of: {', '.join(SCHEMES)}"
+    )
+
+
+def _openai(rest: str, api_key: str | None, base_url: str | None) -> EmbeddingProvider:
+    from importlib.util import find_spec
+
+    from engramia_core.embeddings.openai import DEFAULT_MODEL, OpenAIEmbeddings
+
+    if find_spec("openai") is None:
+        raise InvalidInput(
+            "embeddings by openai need its library", hint="pip install 'engramia[openai]'"
+        )
+    if not api_key:
+        raise InvalidInput(
+            "embeddings by openai need an API key",
+            hint="set OPENAI_API_KEY, or --embeddings minilm",
+        )
+    model, _, dimensions = rest.partition(":")
+    if dimensions and not dimensions.isdigit():
+        raise InvalidInput(f"dimensions {dimensions!r} are not a whole number")
+    return OpenAIEmbeddings(
+        api_key,
+        model or DEFAULT_MODEL,
+        dimensions=int(dimensions) if dimensions else None,
+        base_url=base_url,
+    )

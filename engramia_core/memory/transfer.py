@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
@@ -100,21 +101,18 @@ def verify(file: BinaryIO) -> Header:
     digest = hashlib.sha256()
     header: Header | None = None
     footer: Footer | None = None
-    patterns = issues = 0
+    seen: Counter[type] = Counter()
     for number, raw in enumerate(file, 1):
         line = _parsed(raw, number)
         _check_place(line, number, after=footer)
-        match line:
-            case Header():
-                header = line
-            case Footer():
-                footer = line
-                continue
-            case Record():
-                patterns += 1
-            case Cluster():
-                issues += 1
+        seen[type(line)] += 1
+        if isinstance(line, Footer):
+            footer = line
+            continue
+        if isinstance(line, Header):
+            header = line
         digest.update(raw)
+    patterns, issues = seen[Record], seen[Cluster]
     if header is None:
         raise InvalidInput("the file is empty; an export has a header and a footer")
     if footer is None:

@@ -21,11 +21,13 @@ from engramia_core.memory.pattern import (
     TrashReason,
     check_key,
     check_score,
+    check_skills,
 )
 from engramia_core.memory.quality import estimate_quality
 from engramia_core.memory.store import Action, Event
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from engramia_core.memory.store import PatternStore
@@ -103,6 +105,17 @@ def reuse(store: PatternStore, scope: Scope, key: str, *, now: datetime) -> Reus
         )
         writer.update([after], Event(now, Action.REUSED, f"survival {survival:.2f}"))
     return Reused(key, survival, after.reuse_count)
+
+
+def register_skills(
+    store: PatternStore, scope: Scope, key: str, skills: Sequence[str], *, now: datetime
+) -> Pattern:
+    """Add skills to those a pattern has."""
+    with store.write(scope) as writer:
+        before = _live(store, scope, key)
+        after = replace(before, skills=check_skills((*before.skills, *skills)), updated_at=now)
+        writer.update([after], Event(now, Action.OBSERVED, f"skills {', '.join(after.skills)}"))
+    return after
 
 
 def delete(store: PatternStore, scope: Scope, key: str, *, now: datetime) -> Moved:

@@ -69,7 +69,7 @@ class MemoryStore(PatternStore):
             for record in self._state(scope).records.values()
             if record.vector is not None and record.pattern.trashed is None
         ]
-        return _candidates(found, filters, limit)
+        return _candidates(found, filters, limit, searched=len(found))
 
     @override
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
@@ -84,7 +84,9 @@ class MemoryStore(PatternStore):
             texts=len(texts),
             words=len(words),
         )
-        return _candidates([(live[key], score) for key, score in ranked], filters, limit)
+        return _candidates(
+            [(live[key], score) for key, score in ranked], filters, limit, searched=len(live)
+        )
 
     @override
     def observations(self, scope: Scope, key: str) -> list[Observation]:
@@ -212,4 +214,5 @@ def _candidates(found: Iterable[tuple[Pattern, float]], filters: Filters, limit:
         np.array([-score for score, _, _ in ranked], dtype=np.float32),
         np.array([unrated if p.quality is None else p.quality for p in patterns], dtype=np.float32),
         np.array([p.updated_at.timestamp() for p in patterns], dtype=np.float64),
+        searched,
     )

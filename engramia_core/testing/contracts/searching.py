@@ -108,9 +108,9 @@ def relevance(patterns: Sequence[Pattern], query: str) -> dict[str, float]:
 
 
 def assert_whole(found: Candidates) -> None:
-    """All parts have one length and the types that were promised."""
-    lengths = {len(part) for part in found}
-    assert len(lengths) == 1
+    """All columns have one length and the types that were promised."""
+    columns = (found.keys, found.similarity, found.quality, found.updated_at_s)
+    assert len({len(column) for column in columns}) == 1
     assert found.similarity.dtype == np.float32
     assert found.quality.dtype == np.float32
     assert found.updated_at_s.dtype == np.float64
@@ -155,6 +155,15 @@ class SearchingContract(StoreCase):
         assert found.similarity == pytest.approx([1, 0.5, 0, 0, 0], abs=1e-6)
         assert found.similarity.min() >= 0
         assert found.similarity.max() <= 1
+
+    def test_a_search_tells_how_many_it_chose_from(self, store: PatternStore) -> None:
+        put(store, *(a_record(f"k{seed}", seed=seed) for seed in range(9)))
+        with store.write(SCOPE) as writer:
+            writer.update([a_pattern("k0", trashed=PRUNED)], an_event(Action.TRASHED))
+        rated = Filters(min_score=6)
+        by_vector = store.nearest(SCOPE, QUERY, filters=rated, limit=2)
+        by_words = store.lexical(SCOPE, words_of("task"), filters=rated, limit=2)
+        assert by_vector.searched == by_words.searched == 8
 
     def test_an_empty_memory_finds_nothing(self, store: PatternStore) -> None:
         assert_whole(store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=9))

@@ -1,0 +1,117 @@
+"""Embeddings by OpenAI, or by any server that speaks its API."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from typing_extensions import override
+
+from engramia_core.errors import InvalidInput, Unavailable
+from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openai import OpenAI
+
+DEFAULT_MODEL = "text-embedding-3-small"
+_DIMENSIONS = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+}
+"""platform.openai.com/docs/guides/embeddings, read 2026-11-23."""
+_MAX_BATCH = 256
+_TIMEOUT_S = 30.0
+_MAX_RETRIES = 4
+
+
+class OpenAIEmbeddings(EmbeddingProvider):
+    """Embeds over HTTPS, 256 texts a request; the SDK retries what may pass, with backoff, four times.
+
+    The floor is a cautious guess that was not calibrated; the tiers are OpenAI's usual ones.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        model: str = DEFAULT_MODEL,
+        *,
+        dimensions: int | None = None,
+        base_url: str | None = None,
+        max_retries: int = _MAX_RETRIES,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
+        """``dimensions`` is needed for models that are not OpenAI's own; else ``InvalidInput``."""
+        known = dimensions or _DIMENSIONS.get(model)
+        if known is None:
+            raise InvalidInput(
+                f"the dimensions of embedding model {model!r} are not known",
+                hint=f"say them: ENGRAMIA_EMBEDDINGS=openai:{model}:DIMENSIONS",
+            )
+        self._api_key = api_key
+        self._model = model
+        self._dimensions = known
+        self._shortened = dimensions is not None and dimensions != _DIMENSIONS.get(model)
+        self._base_url = base_url
+        self._max_retries = max_retries
+        self._timeout_s = timeout_s
+
+    @property
+    @override
+    def model_id(self) -> str:
+        return f"{self._model}:{self._dimensions}" if self._shortened else self._model
+
+    @property
+    @override
+    def dimensions(self) -> int:
+        return self._dimensions
+
+    @property
+    @override
+    def calibration(self) -> Calibration:
+        return Calibration(floor=0.25, adapt=0.70, duplicate=0.92)
+
+    @override
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        rows: list[list[float]] = []
+        for start in range(0, len(texts), _MAX_BATCH):
+            rows.extend(self._request(list(texts[start : start + _MAX_BATCH])))
+        if not rows:
+            return np.zeros((0, self._dimensions), dtype=np.float32)
+        return np.array(rows, dtype=np.float32)
+
+    def _request(self, texts: list[str]) -> list[list[float]]:
+        import openai
+
+        try:
+            if self._shortened:
+                answer = self._client.embeddings.create(
+                    model=self._model, input=texts, dimensions=self._dimensions
+                )
+            else:
+                answer = self._client.embeddings.create(model=self._model, input=texts)
+        except openai.AuthenticationError as error:
+            raise Unavailable(
+                f"{self._model}: the API key was refused", hint="set OPENAI_API_KEY to a valid key"
+            ) from error
+        except openai.APIStatusError as error:
+            raise Unavailable(
+                f"{self._model}: HTTP {error.status_code}: {error.message}"
+            ) from error
+        except openai.APIError as error:
+            raise Unavailable(f"{self._model} did not answer: {error.message}") from error
+        return [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
+
+    @cached_property
+    def _client(self) -> OpenAI:
+        from openai import OpenAI
+
+        return OpenAI(
+            api_key=self._api_key,
+            base_url=self._base_url,
+            max_retries=self._max_retries,
+            timeout=self._timeout_s,
+        )

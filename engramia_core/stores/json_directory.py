@@ -1,0 +1,290 @@
+"""A memory as a directory that a person can read, diff, edit and commit to git.
+
+    engramia.json                             what makes it a memory; the embedding model of each scope
+    patterns/TENANT/PROJECT/KEY.json          a pattern with its observations and history
+    trash/TENANT/PROJECT/KEY.json             one that was put in the trash
+    feedback/ runs/ history/ …/PROJECT.json   feedback, runs of aging, what happened to purged patterns
+    .cache/vectors/                           the vectors: losing them costs ``engramia reindex``, nothing else
+
+Every question first looks for files that changed, so edits by hand and by other processes are seen at once.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from typing_extensions import override
+
+from engramia_core.errors import InvalidInput, NotFound, Refused, Unavailable
+from engramia_core.memory.store import PatternStore
+from engramia_core.scope import Scope
+from engramia_core.stores import json_search
+from engramia_core.stores.file_lock import held_alone
+from engramia_core.stores.json_disk import make_folder
+from engramia_core.stores.json_notes import FORMAT, MEMORY_FILE, MemoryFile, encode_memory
+from engramia_core.stores.json_scope import LoadedScope
+from engramia_core.stores.json_tree import FileTree
+from engramia_core.stores.json_writer import JSONWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from engramia_core.memory.embedding import Vector
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.filters import Filters
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.store import (
+        AgingRun,
+        Candidates,
+        Counts,
+        EmbeddingModel,
+        Event,
+        Record,
+    )
+    from engramia_core.memory.words import Words
+
+_WAIT_S = 30.0
+_IGNORED = ".cache/\n.locks/\n.*.lock\n.journal.json\n.last_commit.json\n.*.tmp\n"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """A file that is skipped until somebody repairs it. It is never changed."""
+
+    path: Path
+    reason: str
+
+
+class JSONDirectoryStore(PatternStore):
+    """The memory in a directory. Its files are read whole, so it is for thousands of patterns, not for millions."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the memory in ``path``; ``NotFound`` when there is none."""
+        if not (path / MEMORY_FILE).is_file():
+            raise NotFound(
+                f"no memory in {path}",
+                hint=f"engramia init --path {shlex.quote(str(path))} --storage json",
+            )
+        self.path = path
+        self._tree = FileTree(path)
+        self._loaded: dict[Scope, LoadedScope] = {}
+        self._reading = threading.RLock()
+        self._writing = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path) -> JSONDirectoryStore:
+        """Open the memory in ``path`` and make it if there is none; ``Refused`` when other things are there."""
+        try:
+            if not (path / MEMORY_FILE).exists():
+                if path.exists() and any(path.iterdir()):
+                    raise Refused(f"{path} is not empty and no memory", hint="name a new directory")
+                make_folder(path)
+                FileTree(path).commit(
+                    {MEMORY_FILE: encode_memory(MemoryFile({})), ".gitignore": _IGNORED.encode()}
+                )
+        except OSError as error:
+            raise Unavailable(f"cannot make {path}: {error.strerror}") from error
+        return cls(path)
+
+    @property
+    def broken(self) -> tuple[BrokenFile, ...]:
+        """The files of all scopes that are skipped, each once, by path."""
+        root = self._tree.root
+        reasons: dict[str, str] = {}
+        for scope in self._scopes():
+            with self._fresh(scope) as loaded:
+                reasons.update(loaded.broken)
+        return tuple(BrokenFile(root / path, reason) for path, reason in sorted(reasons.items()))
+
+    @override
+    def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
+        with self._fresh(scope) as loaded:
+            return {key: loaded.held[key].pattern for key in keys if key in loaded.held}
+
+    @override
+    def page(
+        self,
+        scope: Scope,
+        *,
+        filters: Filters,
+        limit: int,
+        before: str | None = None,
+        trashed: bool = False,
+    ) -> list[Pattern]:
+        with self._fresh(scope) as loaded:
+            wanted = [
+                pattern
+                for pattern in reversed(loaded.patterns(trashed=trashed))
+                if (before is None or pattern.key < before) and filters.rejects(pattern) is None
+            ]
+        return wanted[:limit]
+
+    @override
+    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+        with self._fresh(scope) as loaded:
+            return json_search.nearest(loaded, query, filters=filters, limit=limit)
+
+    @override
+    def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
+        with self._fresh(scope) as loaded:
+            return json_search.lexical(loaded, words, filters=filters, limit=limit)
+
+    @override
+    def observations(self, scope: Scope, key: str) -> list[Observation]:
+        with self._fresh(scope) as loaded:
+            held = loaded.held.get(key)
+        return sorted(held.observations, key=lambda o: o.at) if held else []
+
+    @override
+    def history(self, scope: Scope, key: str) -> list[Event]:
+        with self._fresh(scope) as loaded:
+            held = loaded.held.get(key)
+            events = held.history if held else loaded.purged.get(key, ())
+        return sorted(events, key=lambda event: event.at)
+
+    @override
+    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+        with self._fresh(scope) as loaded:
+            return iter(json_search.live_records(loaded, with_vectors=with_vectors))
+
+    @override
+    def expired(self, scope: Scope, now: datetime) -> list[Pattern]:
+        with self._fresh(scope) as loaded:
+            return [p for p in loaded.patterns(trashed=False) if p.prune_after <= now]
+
+    @override
+    def in_trash(
+        self, scope: Scope, *, run: str | None = None, until: datetime | None = None
+    ) -> list[Pattern]:
+        with self._fresh(scope) as loaded:
+            return [
+                pattern
+                for pattern in loaded.patterns(trashed=True)
+                if (trashed := pattern.trashed)
+                and (run is None or trashed.run == run)
+                and (until is None or trashed.at <= until)
+            ]
+
+    @override
+    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+        with self._fresh(scope) as loaded:
+            live = loaded.patterns(trashed=False)
+            return [pattern for pattern in live if loaded.vector(pattern.key) is None][:limit]
+
+    @override
+    def known_vectors(
+        self, scope: Scope, model_id: str, texts: Sequence[str]
+    ) -> Mapping[str, Vector]:
+        wanted = set(texts)
+        with self._fresh(scope) as loaded:
+            if loaded.model is None or loaded.model.model_id != model_id:
+                return {}
+            return {
+                held.pattern.task: vector
+                for key, held in loaded.held.items()
+                if held.pattern.task in wanted and (vector := loaded.vector(key)) is not None
+            }
+
+    @override
+    def counts(self, scope: Scope) -> Counts:
+        with self._fresh(scope) as loaded:
+            return json_search.counts(loaded)
+
+    @override
+    def model(self, scope: Scope) -> EmbeddingModel | None:
+        with self._fresh(scope) as loaded:
+            return loaded.model
+
+    @override
+    def clusters(self, scope: Scope) -> list[Cluster]:
+        with self._fresh(scope) as loaded:
+            return [cluster for _, cluster in sorted(loaded.clusters.items())]
+
+    @override
+    def aging_runs(self, scope: Scope) -> list[AgingRun]:
+        with self._fresh(scope) as loaded:
+            return sorted(loaded.runs, key=lambda run: run.at, reverse=True)
+
+    @override
+    @contextmanager
+    def write(self, scope: Scope) -> Iterator[JSONWriter]:
+        with self._write_lock():
+            self._tree.finish()
+            with self._fresh(scope) as loaded:
+                writer = JSONWriter(loaded, self._reading)
+            yield writer
+            with self._reading:
+                changes = writer.changes()
+            if changes:
+                self._tree.commit(changes)
+
+    @override
+    @contextmanager
+    def alone(self, scope: Scope, operation: str, *, owner: str, now: datetime) -> Iterator[None]:
+        folder = self._tree.root / ".locks" / scope.tenant_id / scope.project_id
+        with held_alone(folder, scope, operation, owner=owner, now=now):
+            yield
+
+    @override
+    def schema_revision(self) -> str:
+        return f"json-{FORMAT}"
+
+    @override
+    def close(self) -> None:
+        """Forget what was read; nothing is open."""
+        with self._reading:
+            self._loaded.clear()
+
+    @contextmanager
+    def _fresh(self, scope: Scope) -> Iterator[LoadedScope]:
+        """The scope as its files are now, for one thread at a time."""
+        with self._reading:
+            loaded = self._loaded.get(scope) or LoadedScope(scope, self._tree)
+            self._tree.settled(loaded.refresh)
+            self._loaded[scope] = loaded
+            yield loaded
+
+    @contextmanager
+    def _write_lock(self) -> Iterator[None]:
+        """Keep out every other thread and process that writes here."""
+        root = self._tree.root
+        busy = Unavailable(f"another process writes to {root} for more than {_WAIT_S:g} s")
+        if not self._writing.acquire(timeout=_WAIT_S):
+            raise busy
+        try:
+            lock = FileLock(root / ".write.lock", timeout=_WAIT_S, poll_interval=0.01)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise busy from error
+            except OSError as error:
+                raise Unavailable(f"cannot write {root}: {error.strerror}") from error
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            self._writing.release()
+
+    def _scopes(self) -> list[Scope]:
+        """The scopes that have a folder."""
+        root = self._tree.root
+        found = {
+            (p.parent.name, p.name)
+            for top in ("patterns", "trash")
+            for p in root.glob(f"{top}/*/*")
+        }
+        scopes = []
+        for tenant, project in sorted(found):
+            try:
+                scopes.append(Scope(tenant, project))
+            except InvalidInput:  # a folder that is none of ours
+                continue
+        return scopes

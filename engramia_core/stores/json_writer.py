@@ -1,0 +1,224 @@
+"""A write block over a directory: changes gathered in memory, and the files that they mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from engramia_core.errors import InvalidInput, NotFound, Refused
+from engramia_core.memory.embedding import text_hash
+from engramia_core.memory.pattern import check_key
+from engramia_core.memory.store import StoreWriter
+from engramia_core.memory.words import WordIndex, jaccard, words_of
+from engramia_core.stores.json_notes import (
+    MEMORY_FILE,
+    MemoryFile,
+    encode_clusters,
+    encode_memory,
+    encode_purged,
+    encode_runs,
+)
+from engramia_core.stores.json_pattern import PatternFile, encode_pattern
+from engramia_core.stores.json_vectors import added, encode_segment, segment_of
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from engramia_core.memory.embedding import Matrix, Vector
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, Record
+    from engramia_core.memory.words import Words
+    from engramia_core.stores.json_scope import LoadedScope
+    from engramia_core.stores.json_vectors import HashedVector
+
+Changes = dict[str, bytes | None]
+"""New contents by path; ``None`` removes."""
+
+
+class JSONWriter(StoreWriter):
+    """What a block changed so far, on top of ``loaded``, which others may refresh under ``reading``."""
+
+    def __init__(self, loaded: LoadedScope, reading: threading.RLock) -> None:
+        self._loaded = loaded
+        self._reading = reading
+        self._held: dict[str, PatternFile | None] = {}
+        self._words = WordIndex()
+        self._vectors: dict[str, HashedVector | None] = {}
+        self._before = (loaded.model, loaded.clusters, loaded.runs, loaded.purged)
+        self._model = loaded.model
+        self._clusters = dict(loaded.clusters)
+        self._runs = loaded.runs
+        self._purged = dict(loaded.purged)
+
+    @override
+    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
+        with self._reading:
+            return [self._alike(words, threshold) for words in tasks]
+
+    @override
+    def insert(self, records: Sequence[Record], event: Event) -> None:
+        seen: set[str] = set()
+        for key in (record.pattern.key for record in records):
+            if key in seen or self._find(key) is not None:
+                raise Refused(f"pattern {key!r} exists already")
+            seen.add(key)
+        for record in records:
+            self.replace(record, event)
+
+    @override
+    def update(self, patterns: Sequence[Pattern], event: Event) -> None:
+        stored = [self._stored(pattern.key) for pattern in patterns]
+        for pattern, held in zip(patterns, stored, strict=True):
+            if pattern.task != held.pattern.task:
+                self._vectors[pattern.key] = None
+            self._put(PatternFile(pattern, held.observations, (*held.history, event)))
+
+    @override
+    def observe(self, pattern: Pattern, observations: Sequence[Observation], event: Event) -> None:
+        self.update([pattern], event)
+        held = self._stored(pattern.key)
+        self._put(replace(held, observations=(*held.observations, *observations)))
+
+    @override
+    def replace(self, record: Record, event: Event) -> None:
+        key = check_key(record.pattern.key)
+        self._refuse_broken(self._loaded.paths.pattern(key, trashed=False))
+        self._refuse_broken(self._loaded.paths.pattern(key, trashed=True))
+        held = self._find(key)
+        history = held.history if held else self._purged.pop(key, ())
+        if record.vector is not None:
+            self._put_vector(record.pattern, record.vector)
+        else:
+            self._vectors[key] = None
+        self._put(PatternFile(record.pattern, record.observations, (*history, event)))
+
+    @override
+    def purge(self, keys: Sequence[str], event: Event) -> None:
+        for key in keys:
+            held = self._find(key)
+            if held is not None:
+                self._purged[key] = (*held.history, event)
+                self._held[key] = self._vectors[key] = None
+                self._words.remove(key)
+
+    @override
+    def choose_model(self, model: EmbeddingModel) -> None:
+        if model != self._model:
+            self._model = model
+            self._vectors.clear()
+
+    @override
+    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
+        for key, vector in zip(keys, vectors, strict=True):
+            held = self._stored(key)
+            self._put_vector(held.pattern, vector)
+            self._put(replace(held, history=(*held.history, event)))
+
+    @override
+    def put_clusters(self, clusters: Sequence[Cluster]) -> None:
+        self._clusters.update((cluster.cluster_id, cluster) for cluster in clusters)
+
+    @override
+    def remove_clusters(self, cluster_ids: Sequence[str]) -> None:
+        for cluster_id in cluster_ids:
+            self._clusters.pop(cluster_id, None)
+
+    @override
+    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
+        by_id = (cluster for _, cluster in sorted(self._clusters.items()))
+        return [cluster for cluster in by_id if jaccard(issue, words_of(cluster.text)) > threshold]
+
+    @override
+    def record_run(self, run: AgingRun) -> None:
+        self._runs = (*self._runs, run)
+
+    def changes(self) -> Changes:
+        """The files that the block means; ``Refused`` when that would overwrite a broken one."""
+        changes: Changes = {}
+        for key, held in self._held.items():
+            trashed = held is not None and held.pattern.trashed is not None
+            changes[self._loaded.paths.pattern(key, trashed=not trashed)] = None
+            changes[self._loaded.paths.pattern(key, trashed=trashed)] = (
+                None if held is None else encode_pattern(held)
+            )
+        changes.update(self._changed_notes())
+        for path, content in changes.items():
+            if content is not None:
+                self._refuse_broken(path)
+        changes.update(self._changed_vectors())
+        is_whole = self._loaded.is_whole
+        return {path: c for path, c in changes.items() if c is not None or is_whole(path)}
+
+    def _changed_notes(self) -> Changes:
+        paths, changes = self._loaded.paths, Changes()
+        model, clusters, runs, purged = self._before
+        if self._clusters != clusters:
+            changes[paths.clusters] = encode_clusters(self._clusters.values())
+        if self._runs != runs:
+            changes[paths.runs] = encode_runs(self._runs)
+        if self._purged != purged:
+            changes[paths.purged] = encode_purged(self._purged)
+        if self._model != model and self._model is not None:
+            models = {**self._loaded.memory.models, str(self._loaded.scope): self._model}
+            changes[MEMORY_FILE] = encode_memory(MemoryFile(models))
+        return changes
+
+    def _changed_vectors(self) -> Changes:
+        """One more file of vectors, and those away that it takes the place of."""
+        is_new_model = self._model != self._before[0]
+        changes: Changes = dict.fromkeys(self._loaded.segments) if is_new_model else {}
+        existing = {} if is_new_model else self._loaded.segments
+        vectors = {
+            key: row
+            for key, row in self._vectors.items()
+            if row is not None or (existing and self._loaded.has_row(key))
+        }
+        if self._model is not None and vectors:
+            newest = segment_of(self._model, vectors)
+            segment, replaced = added(list(existing.values()), newest)
+            changes.update(dict.fromkeys(list(existing)[len(existing) - replaced :]))
+            changes[self._loaded.paths.segment(after=existing)] = encode_segment(segment)
+        return changes
+
+    def _alike(self, words: Words, threshold: float) -> list[Pattern]:
+        stored = [
+            key for key in self._loaded.words.alike(words, threshold) if key not in self._held
+        ]
+        keys = sorted([*stored, *self._words.alike(words, threshold)])
+        return [held.pattern for key in keys if (held := self._find(key))]
+
+    def _find(self, key: str) -> PatternFile | None:
+        return self._held[key] if key in self._held else self._loaded.held.get(key)
+
+    def _stored(self, key: str) -> PatternFile:
+        held = self._find(key)
+        if held is None:
+            raise NotFound(f"no pattern {key!r}", hint="list the keys: engramia patterns list")
+        return held
+
+    def _put(self, held: PatternFile) -> None:
+        self._held[held.pattern.key] = held
+        self._words.remove(held.pattern.key)
+        if held.pattern.trashed is None:
+            self._words.add(held.pattern.key, words_of(held.pattern.task))
+
+    def _put_vector(self, pattern: Pattern, vector: Vector) -> None:
+        if self._model is None or vector.shape != (self._model.dimensions,):
+            expected = self._model.dimensions if self._model else "no"
+            raise InvalidInput(
+                f"a vector of shape {vector.shape} came for {pattern.key!r}; "
+                f"the model of {self._loaded.scope} has {expected} dimensions"
+            )
+        self._vectors[pattern.key] = (text_hash(pattern.task), vector.copy())
+
+    def _refuse_broken(self, path: str) -> None:
+        reason = self._loaded.broken.get(path)
+        if reason is not None:
+            raise Refused(
+                f"{path} cannot be read and is not overwritten: {reason}",
+                hint="repair the file, or move it away",
+            )
