@@ -13,7 +13,13 @@ import numpy as np
 from typing_extensions import override
 
 from engramia_core.errors import Unavailable
-from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix, Vector
+from engramia_core.memory.embedding import (
+    AdaptiveFloor,
+    Calibration,
+    EmbeddingProvider,
+    Matrix,
+    Vector,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +34,8 @@ class MiniLMEmbeddings(EmbeddingProvider):
     """384 dimensions, English, about 4 ms a text. The model is loaded when the first text is embedded.
 
     Texts are embedded one by one: the model's quantisation scales with what is in a batch, so this is what gives a
-    text the same vector every time. Words after the 256th token do not count.
+    text the same vector every time. Words after the 256th token do not count. How the thresholds were measured is in
+    docs/why/calibration.md.
     """
 
     def __init__(self) -> None:
@@ -47,7 +54,11 @@ class MiniLMEmbeddings(EmbeddingProvider):
     @cached_property
     @override
     def calibration(self) -> Calibration:
-        return Calibration(floor=0.335, adapt=0.45, duplicate=0.61)
+        background = np.load(_DATA / "background.npy").astype(np.float32)
+        floor = AdaptiveFloor(
+            background, base=0.035, nearness=0.5, growth=0.03, top=2, lowest=0.22, highest=0.45
+        )
+        return Calibration(floor, adapt=0.45, duplicate=0.61)
 
     @override
     def embed(self, texts: Sequence[str]) -> Matrix:

@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from engramia_core.errors import InvalidInput, Unavailable
-from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
+from engramia_core.memory.embedding import Calibration, EmbeddingProvider, FixedFloor, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ class OpenAIEmbeddings(EmbeddingProvider):
     @property
     @override
     def calibration(self) -> Calibration:
-        return Calibration(floor=0.25, adapt=0.70, duplicate=0.92)
+        return Calibration(FixedFloor(0.25), adapt=0.70, duplicate=0.92)
 
     @override
     def embed(self, texts: Sequence[str]) -> Matrix:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engramia_core.errors import InvalidInput, Unavailable
-from engramia_core.memory.embedding import Calibration
+from engramia_core.memory.embedding import Calibration, FixedFloor
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import MAX_TASK_CHARS, Pattern, check_text
 from engramia_core.memory.ranking import (
@@ -38,7 +38,8 @@ _WIDEN = 8
 _COMPARED_PER_RESULT = 4
 """How many candidates are compared with one another for each result that is wanted."""
 _REJECTED_SHOWN = 10
-_LEXICAL = Calibration(floor=0.25, adapt=0.6, duplicate=0.9)
+_LEXICAL_FLOOR = 0.25
+_LEXICAL = Calibration(FixedFloor(_LEXICAL_FLOOR), adapt=0.6, duplicate=0.9)
 """For relevances by words: a pattern counts when it shares a good part of the question's rare words."""
 
 
@@ -186,7 +187,7 @@ def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: 
         Method.LEXICAL,
         note,
         _LEXICAL,
-        lambda _: _LEXICAL.floor,
+        lambda _: _LEXICAL_FLOOR,
         lambda filters, limit: store.lexical(scope, words, filters=filters, limit=limit),
     )
 

@@ -171,8 +171,9 @@ class VectorIndex:
         row = self._size
         if row == len(self._columns.keys):
             room = Columns.empty(max(64, row // 2), self.dimensions)
-            pairs = zip(self._columns, room, strict=True)
-            self._columns = Columns._make(np.concatenate(pair) for pair in pairs)
+            self._columns = Columns._make(
+                map(np.concatenate, zip(self._columns, room, strict=True))
+            )
             self._alive = np.concatenate((self._alive, np.ones(len(room.keys), dtype=np.bool_)))
         self._columns.keys[row] = key
         self._rows()[key] = row

@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from engramia_core.errors import Unavailable
-from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
+from engramia_core.memory.embedding import Calibration, EmbeddingProvider, FixedFloor, Matrix
 from engramia_core.memory.words import words_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class HashEmbeddings(EmbeddingProvider):
     @property
     @override
     def calibration(self) -> Calibration:
-        return Calibration(floor=0.2, adapt=0.5, duplicate=0.9)
+        return Calibration(FixedFloor(0.2), adapt=0.5, duplicate=0.9)
 
     @override
     def embed(self, texts: Sequence[str]) -> Matrix:

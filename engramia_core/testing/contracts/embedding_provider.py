@@ -42,7 +42,10 @@ class EmbeddingProviderContract:
 
     def test_its_thresholds_ascend(self) -> None:
         calibration = self.provider().calibration
-        assert 0 <= calibration.floor < calibration.adapt < calibration.duplicate <= 1
+        (query,) = self.provider().embed(["sort a list"])
+        for patterns in (0, 1, 100, 1_000_000):
+            floor = calibration.floor_for(query, patterns)
+            assert 0 <= floor <= calibration.adapt < calibration.duplicate <= 1
 
     def test_texts_become_unit_rows(self) -> None:
         provider = self.provider()
