@@ -200,7 +200,9 @@ class MemoryStore(PatternStore):
         return self._states.get(scope, ScopeState())
 
 
-def _candidates(found: Iterable[tuple[Pattern, float]], filters: Filters, limit: int) -> Candidates:
+def _candidates(
+    found: Iterable[tuple[Pattern, float]], filters: Filters, limit: int, *, searched: int
+) -> Candidates:
     """What ``filters`` let through, with what it is ranked by, best first."""
     ranked = sorted(
         (-round(min(max(score, 0.0), 1.0), 6), pattern.key, pattern)
