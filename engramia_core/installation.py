@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engramia_core.embeddings import open_provider
-from engramia_core.errors import NotFound, Refused
+from engramia_core.errors import EngramiaError, NotFound, Refused
 from engramia_core.library import Memory
+from engramia_core.maintenance.checks import Subject
 from engramia_core.memory.pattern import Source
 from engramia_core.scope import Scope
 from engramia_core.settings import Settings, load_settings
@@ -62,3 +63,13 @@ def migration_engine() -> Engine:
     if found != "sqlite":
         raise Refused(f"the memory in {str(place)!r} is {found}, which has no migrations")
     return sqlite_engine(place / DATABASE_FILE)
+
+
+def subject(settings: Settings) -> Subject:
+    """What the doctor examines: the memory, or why it does not open."""
+    place, whose, embeddings = directory(settings), scope(settings), provider(settings)
+    try:
+        store = open_store(place, settings["storage"])
+    except EngramiaError as error:
+        return Subject(place, whose, embeddings, None, error)
+    return Subject(place, whose, embeddings, store)

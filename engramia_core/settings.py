@@ -142,3 +142,8 @@ def _read(path: Path, *, is_required: bool) -> dict[str, str]:
         if not isinstance(value, str):
             raise InvalidInput(f"{str(path)!r}: {name} must be a string, not {value!r}")
     return content
+
+
+def wants_color() -> bool:
+    """Whether a terminal may be written to in colour (no-color.org)."""
+    return not os.environ.get("NO_COLOR")

@@ -123,7 +123,10 @@ class StoreWriter(Protocol):
         ...
 
     def replace(self, record: Record, event: Event) -> None:
-        """Put pattern, observations and vector in the place of all that is stored under its key."""
+        """Put pattern, observations and vector in the place of all that is stored under its key.
+
+        ``NotFound`` when nothing is.
+        """
         ...
 
     def purge(self, keys: Sequence[str], event: Event) -> None:
@@ -252,6 +255,10 @@ class PatternStore(Protocol):
 
     def schema_revision(self) -> str:
         """The revision of what is on disk, as a transfer file names it."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What is wrong with the files on disk, a sentence each; a thorough look that may take a while."""
         ...
 
     def close(self) -> None:

@@ -248,6 +248,17 @@ class SQLiteStore(PatternStore):
         return revisions.HEAD
 
     @override
+    def problems(self) -> list[str]:
+        try:
+            with self._reading() as connection:
+                said = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars().all()
+                orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        except Unavailable as error:
+            return [error.message]
+        found = [f"{self._path.name}: {line}" for line in said if line != "ok"]
+        return found + [f"{self._path.name}: a row of {row[0]} has no pattern" for row in orphans]
+
+    @override
     def close(self) -> None:
         with self._reading() as connection:
             self._indexes.save(connection)

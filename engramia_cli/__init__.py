@@ -1,0 +1,1 @@
+"""Engramia's edges: the command line, and the HTTP API that it starts."""

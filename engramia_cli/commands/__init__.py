@@ -1,0 +1,1 @@
+"""One file a noun; each is loaded when its command is typed."""

@@ -1,0 +1,72 @@
+"""The command tree, a line a command: what it is called, where it lives, what it is for.
+
+Plain data, so that the first help page needs none of the libraries behind the commands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One command: ``module`` is below ``engramia_cli.commands`` and holds its application."""
+
+    name: str
+    module: str
+    summary: str
+    attribute: str = "app"
+
+
+MEMORY = (
+    Entry("init", "init", "Make a memory, or bring an old one to this version's schema."),
+    Entry("learn", "learn", "Remember what worked: a task, its code, its score."),
+    Entry("recall", "recall", "Find what is worth reusing for a task."),
+    Entry("patterns", "patterns", "List, show, delete and restore patterns."),
+    Entry("refine", "refine", "Say how good a pattern turned out; it moves the ranking."),
+    Entry("reuse", "reuse", "Say that a pattern was used; it survives longer."),
+    Entry("feedback", "feedback", "Show the issues that keep coming up, for a prompt."),
+)
+UPKEEP = (
+    Entry("aging", "aging", "Forget what has faded; it can be undone for 30 days."),
+    Entry("decay", "decay", "Forget feedback that nobody has repeated."),
+    Entry("export", "transfer", "Write the memory as NDJSON.", "export"),
+    Entry("import", "transfer", "Bring an export in.", "import_"),
+    Entry("reindex", "reindex", "Embed again, for another model or after a repair."),
+)
+OPERATION = (
+    Entry("status", "status", "Show what the memory holds."),
+    Entry("config", "config", "Show every setting and where it came from."),
+    Entry("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
+)
+GROUPS = (("Memory", MEMORY), ("Upkeep", UPKEEP), ("Operation", OPERATION))
+ENTRIES = {entry.name: entry for _, entries in GROUPS for entry in entries}
+
+_OPTIONS = (
+    ("--path DIR", "The directory of the memory.  [ENGRAMIA_DATA_PATH; ./engramia_data]"),
+    ("--tenant NAME", "Whose memory.  [ENGRAMIA_TENANT; default]"),
+    ("--project NAME", "Which project of the tenant.  [ENGRAMIA_PROJECT; default]"),
+    ("--embeddings NAME", "minilm, openai[:MODEL] or none.  [ENGRAMIA_EMBEDDINGS; minilm]"),
+    ("--output table|json", "For people, or for programs.  [table]"),
+    ("--version", "Show the version."),
+    ("--install-completion", "Install completion for this shell."),
+    ("--show-completion", "Print it, to install it yourself."),
+    ("-h, --help", "Show this page; engramia COMMAND --help shows a command's."),
+)
+
+
+def help_page() -> str:
+    """The first page of help."""
+    lines = [
+        "Usage: engramia [OPTIONS] COMMAND [ARGS]...",
+        "",
+        "  The memory of what worked: learn it, recall it, let it age, put it back.",
+        "",
+        '  engramia learn "Parse a CSV export" --code parse.py --score 9',
+        '  engramia recall "Read numbers out of a spreadsheet dump"',
+    ]
+    for title, entries in GROUPS:
+        lines += ["", f"{title}:"]
+        lines += [f"  {entry.name:<10}{entry.summary}" for entry in entries]
+    lines += ["", "Options, before or after the command:"]
+    lines += [f"  {option:<22}{text}" for option, text in _OPTIONS]
+    return "\n".join(lines) + "\n"

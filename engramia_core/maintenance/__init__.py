@@ -1,0 +1,1 @@
+"""Keeping an installation well: what the doctor looks at."""
