@@ -25,7 +25,7 @@ def held_alone(
 ) -> Iterator[None]:
     """Hold the lock ``operation`` of ``scope``; ``Busy`` names the process that holds it."""
     directory.mkdir(parents=True, exist_ok=True)
-    stem = f"{scope.tenant_id}.{scope.project_id}.{operation}"
+    stem = f"{scope.tenant_id},{scope.project_id},{operation}"  # names hold dots, but no comma
     holder = directory / f"{stem}.json"
     lock = FileLock(directory / f"{stem}.lock")
     try:

@@ -193,6 +193,10 @@ class MemoryStore(PatternStore):
         return "memory"
 
     @override
+    def problems(self) -> list[str]:
+        return []
+
+    @override
     def close(self) -> None:
         """Nothing is open."""
 

@@ -90,6 +90,7 @@ class MemoryWriter(StoreWriter):
 
     @override
     def replace(self, record: Record, event: Event) -> None:
+        self._stored(record.pattern.key)
         self._store(record, event)
 
     @override

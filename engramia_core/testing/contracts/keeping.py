@@ -182,6 +182,10 @@ class KeepingContract(StoreCase):
             writer.replace(replace(new, vector=a_vector(2)), an_event(Action.IMPORTED, 2))
         assert found_by(store) == {"a"}
 
+    def test_replace_of_an_unknown_key_names_it(self, store: PatternStore) -> None:
+        with pytest.raises(NotFound, match="no-such-key"), store.write(SCOPE) as writer:
+            writer.replace(a_record("no-such-key"), an_event())
+
     def test_history_is_kept_in_order(self, store: PatternStore) -> None:
         events = [an_event(Action.OBSERVED, 1, "7.5"), an_event(Action.REUSED, 2)]
         put(store, a_record("a"), a_record("b"))
@@ -311,6 +315,13 @@ class KeepingContract(StoreCase):
             assert live_keys(store, scope) == []
             assert store.model(scope) is None
             assert store.counts(scope) == Counts(0, 0, 0, 0, 0)
+
+    def test_a_sound_store_has_no_problems(self, store: PatternStore) -> None:
+        assert store.problems() == []
+        put(store, Record(a_pattern("a"), (an_observation(),), a_vector(1)), a_record("b"))
+        with store.write(SCOPE) as writer:
+            writer.purge(["b"], an_event(Action.PURGED))
+        assert store.problems() == []
 
     def test_the_revision_is_named_and_stays(self, store: PatternStore) -> None:
         named = store.schema_revision()

@@ -44,7 +44,7 @@ class DeliberateError(Exception):
 
 
 def change_everything(writer: StoreWriter) -> None:
-    """Every kind of write there is, onto a store that holds ``a`` and ``b`` and a cluster ``c``."""
+    """Every kind of write there is, onto a store that holds ``a``, ``b``, ``r`` and a cluster ``c``."""
     trash = Trashed(days(1), TrashReason.DELETED)
     writer.choose_model(EmbeddingModel("other-model", 4))
     writer.insert([Record(a_pattern("n"), vector=a_vector(9, 4))], an_event())
@@ -95,7 +95,7 @@ class TransactionContract(StoreCase):
     """What other threads and processes see, and when."""
 
     def test_a_failing_block_leaves_nothing_changed(self, store: PatternStore) -> None:
-        put(store, a_record("a", seed=1), a_record("b", seed=2))
+        put(store, a_record("a", seed=1), a_record("b", seed=2), a_record("r", seed=3))
         with store.write(SCOPE) as writer:
             writer.put_clusters([a_cluster("c")])
         before = everything(store)
@@ -127,7 +127,7 @@ class TransactionContract(StoreCase):
         assert live_keys(store) == ["a"]
 
     def test_a_block_is_one_change(self, store: PatternStore) -> None:
-        put(store, a_record("a", seed=1), a_record("b", seed=2))
+        put(store, a_record("a", seed=1), a_record("b", seed=2), a_record("r", seed=3))
         with store.write(SCOPE) as writer:
             writer.put_clusters([a_cluster("c")])
         with store.write(SCOPE) as writer:
@@ -155,7 +155,7 @@ class TransactionContract(StoreCase):
             assert writer.clusters_alike(words_of("too slow"), 0.4) == []
 
     def test_others_see_a_block_when_it_is_done(self, store: PatternStore) -> None:
-        put(store, a_record("a", seed=1), a_record("b", seed=2))
+        put(store, a_record("a", seed=1), a_record("b", seed=2), a_record("r", seed=3))
         other = self.second(store)
         before = everything(other)
         with store.write(SCOPE) as writer:
@@ -294,6 +294,14 @@ class TransactionContract(StoreCase):
         ):
             put(store, a_record("a"))
         assert live_keys(store) == ["a"]
+
+    def test_locks_whose_names_look_alike_are_others(self, store: PatternStore) -> None:
+        with (
+            store.alone(Scope("a.b", "c"), "d", owner="one", now=days(1)),
+            store.alone(Scope("a", "b.c"), "d", owner="two", now=days(1)),
+            store.alone(Scope("a", "b"), "c.d", owner="three", now=days(1)),
+        ):
+            pass
 
     def test_who_fails_alone_leaves_the_lock(self, store: PatternStore) -> None:
         with (
