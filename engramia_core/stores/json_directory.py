@@ -17,17 +17,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
 from typing_extensions import override
 
-from engramia_core.errors import InvalidInput, NotFound, Refused, Unavailable
+from engramia_core.errors import EngramiaError, NotFound, Refused, Unavailable
 from engramia_core.memory.store import PatternStore
-from engramia_core.scope import Scope
 from engramia_core.stores import json_search
 from engramia_core.stores.file_lock import held_alone
 from engramia_core.stores.json_disk import make_folder
+from engramia_core.stores.json_lock import WriteLock
 from engramia_core.stores.json_notes import FORMAT, MEMORY_FILE, MemoryFile, encode_memory
-from engramia_core.stores.json_scope import LoadedScope
+from engramia_core.stores.json_scope import LoadedScope, scopes_in
 from engramia_core.stores.json_tree import FileTree
 from engramia_core.stores.json_writer import JSONWriter
 
@@ -49,8 +48,8 @@ if TYPE_CHECKING:
         Record,
     )
     from engramia_core.memory.words import Words
+    from engramia_core.scope import Scope
 
-_WAIT_S = 30.0
 _IGNORED = ".cache/\n.locks/\n.*.lock\n.journal.json\n.last_commit.json\n.*.tmp\n"
 
 
@@ -76,7 +75,10 @@ class JSONDirectoryStore(PatternStore):
         self._tree = FileTree(path)
         self._loaded: dict[Scope, LoadedScope] = {}
         self._reading = threading.RLock()
-        self._writing = threading.Lock()
+        self._writing = WriteLock(path)
+        self._inside: tuple[int, Scope] | None = None
+        """The thread that has a write block open, and its scope."""
+        self._swept: set[Scope] = set()
 
     @classmethod
     def create(cls, path: Path) -> JSONDirectoryStore:
@@ -98,7 +100,7 @@ class JSONDirectoryStore(PatternStore):
         """The files of all scopes that are skipped, each once, by path."""
         root = self._tree.root
         reasons: dict[str, str] = {}
-        for scope in self._scopes():
+        for scope in scopes_in(root):
             with self._fresh(scope) as loaded:
                 reasons.update(loaded.broken)
         return tuple(BrokenFile(root / path, reason) for path, reason in sorted(reasons.items()))
@@ -215,13 +217,20 @@ class JSONDirectoryStore(PatternStore):
     @override
     @contextmanager
     def write(self, scope: Scope) -> Iterator[JSONWriter]:
-        with self._write_lock():
+        with self._writing.held():
             self._tree.finish()
             with self._fresh(scope) as loaded:
+                if scope not in self._swept:
+                    self._tree.sweep(loaded.paths.folders())
+                    self._swept.add(scope)
                 writer = JSONWriter(loaded, self._reading)
-            yield writer
-            with self._reading:
-                changes = writer.changes()
+            self._inside = (threading.get_ident(), scope)
+            try:
+                yield writer
+                with self._reading:
+                    changes = writer.changes()
+            finally:
+                self._inside = None
             if changes:
                 self._tree.commit(changes)
 
@@ -237,6 +246,17 @@ class JSONDirectoryStore(PatternStore):
         return f"json-{FORMAT}"
 
     @override
+    def problems(self) -> list[str]:
+        root = self._tree.root
+        try:
+            found = [f"{b.path.relative_to(root)} is skipped: {b.reason}" for b in self.broken]
+        except EngramiaError as error:
+            return [error.message]
+        with self._reading:
+            caches = [path for loaded in self._loaded.values() for path in loaded.damaged_caches()]
+        return found + [f"{path} is damaged, its vectors are lost" for path in sorted(caches)]
+
+    @override
     def close(self) -> None:
         """Forget what was read; nothing is open."""
         with self._reading:
@@ -244,47 +264,10 @@ class JSONDirectoryStore(PatternStore):
 
     @contextmanager
     def _fresh(self, scope: Scope) -> Iterator[LoadedScope]:
-        """The scope as its files are now, for one thread at a time."""
+        """The scope as its files are now, for one thread at a time; inside a write block as they were at its start."""
         with self._reading:
             loaded = self._loaded.get(scope) or LoadedScope(scope, self._tree)
-            self._tree.settled(loaded.refresh)
+            if self._inside != (threading.get_ident(), scope):
+                self._tree.settled(loaded.refresh)
             self._loaded[scope] = loaded
             yield loaded
-
-    @contextmanager
-    def _write_lock(self) -> Iterator[None]:
-        """Keep out every other thread and process that writes here."""
-        root = self._tree.root
-        busy = Unavailable(f"another process writes to {root} for more than {_WAIT_S:g} s")
-        if not self._writing.acquire(timeout=_WAIT_S):
-            raise busy
-        try:
-            lock = FileLock(root / ".write.lock", timeout=_WAIT_S, poll_interval=0.01)
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise busy from error
-            except OSError as error:
-                raise Unavailable(f"cannot write {root}: {error.strerror}") from error
-            try:
-                yield
-            finally:
-                lock.release()
-        finally:
-            self._writing.release()
-
-    def _scopes(self) -> list[Scope]:
-        """The scopes that have a folder."""
-        root = self._tree.root
-        found = {
-            (p.parent.name, p.name)
-            for top in ("patterns", "trash")
-            for p in root.glob(f"{top}/*/*")
-        }
-        scopes = []
-        for tenant, project in sorted(found):
-            try:
-                scopes.append(Scope(tenant, project))
-            except InvalidInput:  # a folder that is none of ours
-                continue
-        return scopes

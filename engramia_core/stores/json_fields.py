@@ -90,8 +90,9 @@ class Fields:
 
     def score(self, name: str) -> float:
         """A number from 0 to 10."""
+        value = self.number(name)
         try:
-            return check_score(self.number(name))
+            return check_score(value)
         except InvalidInput as error:
             raise InvalidInput(f"{name}: {error.message}") from error
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.embedding import text_hash
 from engramia_core.memory.words import WordIndex, words_of
+from engramia_core.scope import Scope
 from engramia_core.stores.json_notes import (
     MEMORY_FILE,
     MemoryFile,
@@ -21,13 +23,13 @@ from engramia_core.stores.json_vectors import combined, decode_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Pattern
     from engramia_core.memory.store import AgingRun, EmbeddingModel, Event
     from engramia_core.memory.vectors import VectorIndex
-    from engramia_core.scope import Scope
     from engramia_core.stores.json_tree import FileTree, Journal, Signature
     from engramia_core.stores.json_vectors import HashedVector, Segment
 
@@ -63,11 +65,30 @@ class ScopePaths(NamedTuple):
         """The file of a pattern."""
         return f"{self.trash if trashed else self.patterns}/{key}.json"
 
+    def folders(self) -> tuple[str, ...]:
+        """Every folder that holds a file of the scope."""
+        notes = (self.clusters, self.runs, self.purged)
+        return (self.patterns, self.trash, self.vectors, *(n.rpartition("/")[0] for n in notes), "")
+
     def segment(self, *, after: Iterable[str]) -> str:
         """The file of vectors that comes after these."""
         newest = max(after, default="")
         number = int(_name(newest).removesuffix(".vectors")) + 1 if newest else 1
         return f"{self.vectors}/{number:012d}.vectors"
+
+
+def scopes_in(root: Path) -> list[Scope]:
+    """The scopes that have a folder or a file in the memory at ``root``, by name."""
+    found = {
+        (place.parent.name, place.name.removesuffix(".json"))
+        for top in ("patterns", "trash", "feedback", "runs", "history")
+        for place in root.glob(f"{top}/*/*")
+    }
+    scopes = []
+    for tenant, project in sorted(found):
+        with contextlib.suppress(InvalidInput):  # a folder that is none of ours
+            scopes.append(Scope(tenant, project))
+    return scopes
 
 
 class LoadedScope:
@@ -111,6 +132,10 @@ class LoadedScope:
     def is_whole(self, path: str) -> bool:
         """Whether there is such a file of patterns or vectors and it may be removed: it is not broken."""
         return path in self.segments or (path in self._files and path not in self.broken)
+
+    def damaged_caches(self) -> list[str]:
+        """The files of vectors that cannot be read."""
+        return [path for path, segment in self.segments.items() if segment is None]
 
     def refresh(self, journal: Journal | None) -> None:
         """Read what changed on disk since the last time."""

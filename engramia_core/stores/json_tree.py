@@ -22,7 +22,7 @@ from engramia_core.errors import Unavailable
 from engramia_core.stores.json_disk import make_folder, sync_folder, write_synced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 T = TypeVar("T")
@@ -145,11 +145,12 @@ class FileTree:
         except OSError as error:
             raise Unavailable(f"cannot finish {self.root / JOURNAL}: {error}") from error
 
-    def sweep(self, folders: list[str]) -> None:
+    def sweep(self, folders: Iterable[str]) -> None:
         """Remove what writers that died had staged and not committed; call it without a journal only."""
         for folder in folders:
             for staged in (self.root / folder).glob(".*.tmp"):
-                staged.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the next writer may
+                    staged.unlink()
 
     def _moment(self) -> tuple[bytes, bytes]:
         """Which commit goes on and which was the last; the order of the two looks matters."""

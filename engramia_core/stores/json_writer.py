@@ -67,7 +67,10 @@ class JSONWriter(StoreWriter):
                 raise Refused(f"pattern {key!r} exists already")
             seen.add(key)
         for record in records:
-            self.replace(record, event)
+            key = check_key(record.pattern.key)
+            for trashed in (False, True):
+                self._refuse_broken(self._loaded.paths.pattern(key, trashed=trashed))
+            self._store(record, (*self._purged.pop(key, ()), event))
 
     @override
     def update(self, patterns: Sequence[Pattern], event: Event) -> None:
@@ -85,16 +88,7 @@ class JSONWriter(StoreWriter):
 
     @override
     def replace(self, record: Record, event: Event) -> None:
-        key = check_key(record.pattern.key)
-        self._refuse_broken(self._loaded.paths.pattern(key, trashed=False))
-        self._refuse_broken(self._loaded.paths.pattern(key, trashed=True))
-        held = self._find(key)
-        history = held.history if held else self._purged.pop(key, ())
-        if record.vector is not None:
-            self._put_vector(record.pattern, record.vector)
-        else:
-            self._vectors[key] = None
-        self._put(PatternFile(record.pattern, record.observations, (*history, event)))
+        self._store(record, (*self._stored(record.pattern.key).history, event))
 
     @override
     def purge(self, keys: Sequence[str], event: Event) -> None:
@@ -199,6 +193,13 @@ class JSONWriter(StoreWriter):
         if held is None:
             raise NotFound(f"no pattern {key!r}", hint="list the keys: engramia patterns list")
         return held
+
+    def _store(self, record: Record, history: tuple[Event, ...]) -> None:
+        if record.vector is not None:
+            self._put_vector(record.pattern, record.vector)
+        else:
+            self._vectors[record.pattern.key] = None
+        self._put(PatternFile(record.pattern, record.observations, history))
 
     def _put(self, held: PatternFile) -> None:
         self._held[held.pattern.key] = held
