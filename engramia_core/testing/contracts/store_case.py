@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from engramia_core.memory.filters import Filters
+from engramia_core.memory.pattern import Trashed, TrashReason
 from engramia_core.scope import Scope
-from engramia_core.testing.builders import DIMENSIONS, MODEL, a_vector, an_event
+from engramia_core.testing.builders import DIMENSIONS, MODEL, a_vector, an_event, days
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import PatternStore, Record
+    from engramia_core.memory.store import Candidates, PatternStore, Record
 
 SCOPE = Scope("acme", "shop")
 OTHERS = (Scope("acme", "blog"), Scope("umbrella", "shop"), Scope())
 EVERYTHING = Filters()
+
+
+class DeliberateError(Exception):
+    """Stands for any bug inside a write block."""
 
 
 class StoreCase:
@@ -68,3 +75,17 @@ def found_by(store: PatternStore, filters: Filters = EVERYTHING, scope: Scope = 
 def live_keys(store: PatternStore, scope: Scope = SCOPE) -> list[str]:
     """The keys of the live patterns, ascending."""
     return [record.pattern.key for record in store.records(scope, with_vectors=False)]
+
+
+def trashed(pattern: Pattern, day: float = 0, run: str | None = None) -> Pattern:
+    """The pattern, put in the trash so many days after the start."""
+    return replace(pattern, trashed=Trashed(days(day), TrashReason.PRUNED, run))
+
+
+def assert_whole(found: Candidates) -> None:
+    """All columns have one length and the types that were promised."""
+    columns = (found.keys, found.similarity, found.quality, found.updated_at_s)
+    assert len({len(column) for column in columns}) == 1
+    assert found.similarity.dtype == np.float32
+    assert found.quality.dtype == np.float32
+    assert found.updated_at_s.dtype == np.float64
