@@ -104,7 +104,7 @@ class SQLiteStore(PatternStore):
                 f"there is no memory in {str(directory)!r}",
                 hint=f"engramia init --path {directory}",
             )
-        self._directory = directory
+        self.directory = directory
         self._path = path
         self._engine = sqlite_engine(path)
         self._each_alone = self._engine.execution_options(engramia_begin=None)
@@ -241,7 +241,7 @@ class SQLiteStore(PatternStore):
     def alone(
         self, scope: Scope, operation: str, *, owner: str, now: datetime
     ) -> AbstractContextManager[None]:
-        return held_alone(self._directory / ".locks", scope, operation, owner=owner, now=now)
+        return held_alone(self.directory / ".locks", scope, operation, owner=owner, now=now)
 
     @override
     def schema_revision(self) -> str:
@@ -272,7 +272,7 @@ class SQLiteStore(PatternStore):
         if found is None or found < revisions.HEAD:
             raise Refused(
                 f"the schema of {str(self._path)!r} is {found or 'empty'}, this version needs {revisions.HEAD}",
-                hint=f"engramia init --path {self._directory}",
+                hint=f"engramia init --path {self.directory}",
             )
         raise Refused(
             f"the schema of {str(self._path)!r} is {found}, newer than {revisions.HEAD} of this version",

@@ -1,0 +1,103 @@
+"""Synthetic memories: tasks of real words, vectors in clusters, all from one seed."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+from typing_extensions import override
+
+from engramia_core.memory.aging import SURVIVAL_PER_WEEK, forgotten_at
+from engramia_core.memory.embedding import Calibration, EmbeddingProvider, FixedFloor, Matrix
+from engramia_core.memory.pattern import Classification, Observation, Pattern, Source, new_key
+from engramia_core.memory.store import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+DIMENSIONS = 384
+_CLUSTERS = 200
+_SPREAD = 0.04
+_REAL_TASKS = Path(__file__).parents[1] / "data" / "recall" / "paraphrases_plain.ndjson"
+_SKILLS = 45
+_START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+class GivenEmbeddings(EmbeddingProvider):
+    """Vectors looked up, so that what is measured is everything but the model."""
+
+    def __init__(self, vectors: dict[str, np.ndarray]) -> None:
+        self._vectors = vectors
+
+    @property
+    @override
+    def model_id(self) -> str:
+        return "given"
+
+    @property
+    @override
+    def dimensions(self) -> int:
+        return DIMENSIONS
+
+    @property
+    @override
+    def calibration(self) -> Calibration:
+        return Calibration(FixedFloor(0.35), adapt=0.45, duplicate=0.61)
+
+    @override
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        return np.stack([self._vectors[text] for text in texts])
+
+
+def tasks(count: int, seed: int) -> list[str]:
+    """Tasks with the lengths and the words of real ones, each word as frequent as there.
+
+    The real vocabulary is small and does not grow with ``count``, so words are more common than in a real memory
+    of that size; this makes the search for near-duplicates harder, not easier.
+    """
+    chosen = random.Random(seed)  # noqa: S311 -- a benchmark's data
+    real = [orjson.loads(line)["task"].split() for line in _REAL_TASKS.read_bytes().splitlines()]
+    words = [word for task in real for word in task]
+    lengths = [len(task) for task in real]
+    return [" ".join(chosen.choices(words, k=chosen.choice(lengths))) for _ in range(count)]
+
+
+def vectors(count: int, seed: int) -> Matrix:
+    """Unit vectors around 200 centres: ``(count, 384)`` float32."""
+    numbers = np.random.default_rng(seed)
+    centres = np.random.default_rng(7).standard_normal((_CLUSTERS, DIMENSIONS)).astype(np.float32)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    noise = numbers.standard_normal((count, DIMENSIONS)).astype(np.float32)
+    rows = centres[numbers.integers(0, _CLUSTERS, count)] + _SPREAD * noise
+    found: Matrix = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return found
+
+
+def records(names: Sequence[str], rows: Matrix, *, fading: float = 0.0) -> Iterator[Record]:
+    """Patterns of these tasks, a minute apart; a share of ``fading`` has an old, low survival."""
+    for number, (task, vector) in enumerate(zip(names, rows, strict=True)):
+        at = _START + timedelta(seconds=60 * number % 20_000_000)
+        score = 5.0 + number % 50 / 10
+        survival = 0.11 if number < fading * len(names) else score
+        pattern = Pattern(
+            key=new_key(at),
+            task=task,
+            code=f"def run_{number}(rows):\n" + "    return [row for row in rows if row]\n" * 12,
+            output=None,
+            success_score=score,
+            run_id=f"run-{number % 100}",
+            source=Source.SDK,
+            classification=Classification.INTERNAL,
+            skills=(f"skill-{number % _SKILLS}",),
+            created_at=at,
+            updated_at=at,
+            quality=score,
+            survival=survival,
+            survival_set_at=at,
+            prune_after=forgotten_at(survival, at, per_week=SURVIVAL_PER_WEEK),
+        )
+        yield Record(pattern, (Observation(at, score, Source.SDK),), vector)
