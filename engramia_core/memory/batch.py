@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,13 +12,14 @@ from engramia_core.errors import InvalidInput
 from engramia_core.memory.pattern import Classification, Draft, Source, check_draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from engramia_core.memory.duplicates import Outcome
     from engramia_core.memory.learn import Learned
 
-CHUNK = 500
-"""Drafts in one transaction; what is reported learned is on disk."""
+_CHUNK_LINES = 2_000
+_CHUNK_BYTES = 8_000_000
+"""How much goes into one transaction; what is reported learned is on disk."""
 _FIELDS = {"task", "code", "score", "output", "run_id", "skills", "classification"}
 
 
@@ -46,10 +46,9 @@ def learn_stream(
     source: Source = Source.SDK,
     progress: Callable[[BatchReport], None] = lambda _: None,
 ) -> BatchReport:
-    """Give the drafts in ``lines`` to ``learn``, 500 at a time; empty lines are passed over."""
+    """Give the drafts in ``lines`` to ``learn``, many at a time; empty lines are passed over."""
     report = BatchReport()
-    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    while chunk := list(islice(numbered, CHUNK)):
+    for chunk in _chunks(lines):
         drafts = []
         for number, line in chunk:
             try:
@@ -59,6 +58,21 @@ def learn_stream(
         report.outcomes.update(learned.outcome for learned in learn(drafts))
         progress(report)
     return report
+
+
+def _chunks(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+    """The lines with their numbers, as many at a time as one transaction takes."""
+    chunk: list[tuple[int, bytes]] = []
+    size_bytes = 0
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            chunk.append((number, line))
+            size_bytes += len(line)
+        if len(chunk) >= _CHUNK_LINES or size_bytes >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size_bytes = [], 0
+    if chunk:
+        yield chunk
 
 
 def parse_draft(line: bytes, source: Source) -> Draft:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import base64
 import re
 import secrets
 from dataclasses import dataclass, replace
@@ -23,9 +23,8 @@ MAX_SCORE = 10.0
 UNRATED_SCORE = 5.0
 """What a pattern without any observation counts as, in ranking and in aging."""
 
-_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SKILL = re.compile(r"[^\s,](?:[^,\x00-\x1f]{0,62}[^\s,])?")
+_SKILL = re.compile(r"[^\s,\x00-\x1f\x7f](?:[^,\x00-\x1f\x7f]{0,62}[^\s,\x00-\x1f\x7f])?")
 
 
 class Source(StrEnum):
@@ -117,9 +116,12 @@ class Observation:
 
 
 def new_key(now: datetime) -> str:
-    """A new key: opaque, unique, 26 characters that sort by time (the layout of a ULID, lower case)."""
-    value = (int(now.timestamp() * 1000) << 80) | secrets.randbits(80)
-    return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+    """A new key: opaque, unique, 26 characters that sort by time.
+
+    48 bits of milliseconds since 1970 and 80 random bits, in base32hex (RFC 4648, section 7), lower case.
+    """
+    milliseconds = int(now.timestamp() * 1000).to_bytes(6, "big")
+    return base64.b32hexencode(milliseconds + secrets.token_bytes(10)).decode()[:26].lower()
 
 
 def check_key(key: str) -> str:
@@ -152,10 +154,9 @@ def check_text(name: str, text: str, *, max_chars: int, min_chars: int = 0) -> s
 
 def check_score(score: float) -> float:
     """``score`` as a float, or ``InvalidInput`` when it is not a number from 0 to 10."""
-    value = float(score)
-    if not math.isfinite(value) or not 0 <= value <= MAX_SCORE:
+    if not 0 <= score <= MAX_SCORE:  # neither is NaN
         raise InvalidInput(f"score {score!r} is not a number from 0 to {MAX_SCORE:g}")
-    return value
+    return float(score)
 
 
 def check_skills(skills: tuple[str, ...]) -> tuple[str, ...]:
@@ -184,4 +185,7 @@ def check_draft(draft: Draft) -> Draft:
     if draft.run_id is not None:
         check_text("run id", draft.run_id, max_chars=200, min_chars=1)
     score = None if draft.score is None else check_score(draft.score)
-    return replace(draft, score=score, skills=check_skills(draft.skills))
+    skills = check_skills(draft.skills)
+    if (score, skills) == (draft.score, draft.skills):
+        return draft
+    return replace(draft, score=score, skills=skills)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,14 +58,23 @@ class GivenEmbeddings(EmbeddingProvider):
 def tasks(count: int, seed: int) -> list[str]:
     """Tasks with the lengths and the words of real ones, each word as frequent as there.
 
-    The real vocabulary is small and does not grow with ``count``, so words are more common than in a real memory
-    of that size; this makes the search for near-duplicates harder, not easier.
+    As in any language, the vocabulary grows with the square root of the text (Heaps, 1978): a word that the real tasks
+    hold once stands for as many rare words as a memory of ``count`` tasks would have in its place.
     """
     chosen = random.Random(seed)  # noqa: S311 -- a benchmark's data
     real = [orjson.loads(line)["task"].split() for line in _REAL_TASKS.read_bytes().splitlines()]
-    words = [word for task in real for word in task]
+    words = Counter(word for task in real for word in task)
+    names, weights = list(words), list(words.values())
     lengths = [len(task) for task in real]
-    return [" ".join(chosen.choices(words, k=chosen.choice(lengths))) for _ in range(count)]
+    variants = max(round(math.sqrt(count / len(real))), 1)
+
+    def grown(word: str) -> str:
+        return word if words[word] > 1 else f"{word}{chosen.randrange(variants)}"
+
+    return [
+        " ".join(map(grown, chosen.choices(names, weights, k=chosen.choice(lengths))))
+        for _ in range(count)
+    ]
 
 
 def vectors(count: int, seed: int) -> Matrix:

@@ -115,20 +115,22 @@ class Prober:
     def propose(self, texts: Sequence[Words], threshold: float) -> list[list[str]]:
         """For each text the names that can be more alike than ``threshold``: all that are, and a few more."""
         frequency = self._frequencies.of(frozenset[str]().union(*texts), self._count)
-        return [self._propose(words, frequency, threshold) for words in texts]
+        probes = [probe(words, frequency, threshold) for words in texts]
+        holders = self._holders({word for asked, _ in probes for word in asked})
+        return [
+            _proposed(words, asked, must_share, holders, threshold)
+            for words, (asked, must_share) in zip(texts, probes, strict=True)
+        ]
 
-    def _propose(self, words: Words, frequency: Mapping[str, int], threshold: float) -> list[str]:
-        asked, must_share = probe(words, frequency, threshold)
-        chunks = list(_chunks([word_hash(word) for word in asked]))
-        fewest, most = size_bounds(len(words), threshold)
-        at_least = must_share if len(chunks) == 1 else 1
-        bounds = self._where | {"fewest": fewest, "most": most, "at_least": at_least}
-        found: Counter[str] = Counter()
-        for chunk in chunks:
-            rows = _holders(len(chunk)).rows(self._connection, bounds | _numbered(chunk))
-            for name, shared in rows:
-                found[name] += shared
-        return [name for name, shared in found.items() if shared >= must_share]
+    def _holders(self, words: set[str]) -> dict[str, list[tuple[int, str]]]:
+        """The size and name of each text that holds a word."""
+        named = {word_hash(word): word for word in words}
+        found: dict[str, list[tuple[int, str]]] = {word: [] for word in words}
+        for chunk in _chunks(sorted(named)):
+            rows = _holders(len(chunk)).rows(self._connection, self._where | _numbered(chunk))
+            for word, size, name in rows:
+                found[named[word]].append((size, name))
+        return found
 
     def _count(self, words: Sequence[str]) -> dict[str, int]:
         """How many texts hold each word, counted up to ``_COMMON``."""
@@ -157,18 +159,28 @@ def _here() -> ColumnElement[bool]:
     )
 
 
+def _proposed(
+    words: Words,
+    asked: Sequence[str],
+    must_share: int,
+    holders: Mapping[str, Sequence[tuple[int, str]]],
+    threshold: float,
+) -> list[str]:
+    """The names among the holders that share enough of the words that were asked for."""
+    fewest, most = size_bounds(len(words), threshold)
+    shared = Counter(
+        name for word in asked for size, name in holders[word] if fewest <= size <= most
+    )
+    return [name for name, count in shared.items() if count >= must_share]
+
+
 @cache
 def _holders(count: int) -> CompiledStatement:
-    """The texts, of a size in bounds, that hold enough of ``count`` words, with how many they hold."""
+    """Each of ``count`` words with the size and name of each text that holds it."""
     return CompiledStatement(
-        select(t.words.c.name, func.count())
-        .where(
-            _here(),
-            t.words.c.word.in_([bindparam(f"w{number}") for number in range(count)]),
-            t.words.c.size.between(bindparam("fewest"), bindparam("most")),
+        select(t.words.c.word, t.words.c.size, t.words.c.name).where(
+            _here(), t.words.c.word.in_([bindparam(f"w{number}") for number in range(count)])
         )
-        .group_by(t.words.c.name)
-        .having(func.count() >= bindparam("at_least"))
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from engramia_core.memory.store import (
 )
 from engramia_core.memory.vectors import facts
 from engramia_core.stores.relational import postings
+from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.rows import (
     OBSERVATION_COLUMNS,
     PATTERN_COLUMNS,
@@ -33,7 +35,7 @@ from engramia_core.stores.relational.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
@@ -67,6 +69,29 @@ def get(connection: Connection, scope: Scope, keys: Sequence[str]) -> dict[str, 
         }
         found.update((row[0], pattern_of(row)) for row in connection.execute(_BY_KEYS, values))
     return found
+
+
+def tasks(connection: Connection, scope: Scope, keys: Collection[str]) -> dict[str, str]:
+    """The tasks of the patterns under ``keys``, which exist."""
+    found: dict[str, str] = {}
+    wanted = list(keys)
+    while wanted:
+        chunk, wanted = wanted[:BATCH], wanted[BATCH:]
+        values = {"tenant_id": scope.tenant_id, "project_id": scope.project_id}
+        values |= {f"k{number}": key for number, key in enumerate(chunk)}
+        found.update(_tasks(len(chunk)).rows(connection, values))
+    return found
+
+
+@cache
+def _tasks(count: int) -> CompiledStatement:
+    return CompiledStatement(
+        select(t.patterns.c.key, t.patterns.c.task).where(
+            t.patterns.c.tenant_id == bindparam("tenant_id"),
+            t.patterns.c.project_id == bindparam("project_id"),
+            t.patterns.c.key.in_([bindparam(f"k{number}") for number in range(count)]),
+        )
+    )
 
 
 def page(

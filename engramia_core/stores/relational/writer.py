@@ -41,6 +41,7 @@ _UPDATE_PATTERN = (
     .where(*(t.patterns.c[name] == bindparam(f"at_{name}") for name in _KEY))
     .values({c.name: bindparam(c.name, type_=c.type) for c in t.patterns.c if c.name not in _KEY})
 )
+_FLOAT_BYTES = 4
 _INSERTS = {name: insert_into(table) for name, table in t.metadata.tables.items()}
 
 
@@ -59,16 +60,14 @@ class RelationalWriter(StoreWriter):
     @override
     def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
         proposed = self._probers[Kind.TASK].propose(tasks, threshold)
-        keys = sorted({key for names in proposed for key in names})
-        known = reads.get(self._connection, self._scope, keys)
-        return [
-            [
-                known[key]
-                for key in sorted(names)
-                if jaccard(words, words_of(known[key].task)) > threshold
-            ]
-            for words, names in zip(tasks, proposed, strict=True)
+        texts = reads.tasks(self._connection, self._scope, set().union(*proposed))
+        known = {key: words_of(task) for key, task in texts.items()}
+        near = [
+            [key for key in sorted(keys) if jaccard(words, known[key]) > threshold]
+            for words, keys in zip(tasks, proposed, strict=True)
         ]
+        patterns = reads.get(self._connection, self._scope, list(set().union(*near)))
+        return [[patterns[key] for key in keys] for keys in near]
 
     @override
     def insert(self, records: Sequence[Record], event: Event) -> None:
@@ -118,6 +117,14 @@ class RelationalWriter(StoreWriter):
                 self._where
                 | {"model_id": model.model_id, "dimensions": model.dimensions, "is_active": True}
             ],
+        )
+
+        self._connection.execute(
+            delete(t.embeddings).where(
+                in_scope(t.embeddings, self._scope),
+                t.embeddings.c.model_id == model.model_id,
+                func.length(t.embeddings.c.vector) != _FLOAT_BYTES * model.dimensions,
+            )
         )
 
     @override
