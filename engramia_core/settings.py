@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ class Value:
     """A setting's value and where it came from: ``flag``, a variable, a file, or ``default``."""
 
     setting: Setting
-    text: str
+    text: str = field(repr=False)
     origin: str
 
     @property
@@ -108,8 +108,9 @@ def load_settings(
     nobody knows.
     """
     variables = os.environ if environment is None else environment
-    path = (directory or Path()) / variables.get("ENGRAMIA_CONFIG", CONFIG_FILE)
-    in_file = _read(path, is_required="ENGRAMIA_CONFIG" in variables)
+    named = variables.get("ENGRAMIA_CONFIG")
+    path = (directory or Path()) / (named or CONFIG_FILE)
+    in_file = _read(path, is_required=bool(named))
     values = {}
     for setting in KNOWN:
         flag, variable = flags.get(setting.name), variables.get(setting.variable)
@@ -140,7 +141,8 @@ def _read(path: Path, *, is_required: bool) -> dict[str, str]:
                 hint=f"the settings are: {', '.join(_BY_NAME)}",
             )
         if not isinstance(value, str):
-            raise InvalidInput(f"{str(path)!r}: {name} must be a string, not {value!r}")
+            kind = type(value).__name__
+            raise InvalidInput(f"{str(path)!r}: {name} must be a string, not of type {kind}")
     return content
 
 

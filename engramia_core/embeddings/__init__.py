@@ -39,9 +39,7 @@ def _openai(rest: str, api_key: str | None, base_url: str | None) -> EmbeddingPr
     from engramia_core.embeddings.openai import DEFAULT_MODEL, OpenAIEmbeddings
 
     if find_spec("openai") is None:
-        raise InvalidInput(
-            "embeddings by openai need its library", hint="pip install openai"
-        )
+        raise InvalidInput("embeddings by openai need its library", hint="pip install openai")
     if not api_key:
         raise InvalidInput(
             "embeddings by openai need an API key",

@@ -9,7 +9,13 @@ import numpy as np
 from typing_extensions import override
 
 from engramia_core.errors import InvalidInput, Unavailable
-from engramia_core.memory.embedding import Calibration, EmbeddingProvider, FixedFloor, Matrix
+from engramia_core.memory.embedding import (
+    Calibration,
+    EmbeddingProvider,
+    FixedFloor,
+    Matrix,
+    check_matrix,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,12 +82,18 @@ class OpenAIEmbeddings(EmbeddingProvider):
 
     @override
     def embed(self, texts: Sequence[str]) -> Matrix:
-        rows: list[list[float]] = []
-        for start in range(0, len(texts), _MAX_BATCH):
-            rows.extend(self._request(list(texts[start : start + _MAX_BATCH])))
-        if not rows:
-            return np.zeros((0, self._dimensions), dtype=np.float32)
-        return np.array(rows, dtype=np.float32)
+        nothing: Matrix = np.zeros((0, self._dimensions), dtype=np.float32)
+        starts = range(0, len(texts), _MAX_BATCH)
+        batches = [self._embed(list(texts[start : start + _MAX_BATCH])) for start in starts]
+        return np.concatenate([nothing, *batches])
+
+    def _embed(self, texts: list[str]) -> Matrix:
+        return check_matrix(
+            self._request(texts),
+            rows=len(texts),
+            dimensions=self._dimensions,
+            model_id=self.model_id,
+        )
 
     def _request(self, texts: list[str]) -> list[list[float]]:
         import openai
@@ -93,6 +105,7 @@ class OpenAIEmbeddings(EmbeddingProvider):
                 )
             else:
                 answer = self._client.embeddings.create(model=self._model, input=texts)
+            return [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
         except openai.AuthenticationError as error:
             raise Unavailable(
                 f"{self._model}: the API key was refused", hint="set OPENAI_API_KEY to a valid key"
@@ -103,7 +116,11 @@ class OpenAIEmbeddings(EmbeddingProvider):
             ) from error
         except openai.APIError as error:
             raise Unavailable(f"{self._model} did not answer: {error.message}") from error
-        return [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
+        except (AttributeError, TypeError, ValueError) as error:  # the library reads what it gets
+            raise Unavailable(
+                f"{self._model} did not answer with vectors: {error}",
+                hint="OPENAI_BASE_URL must name a server that speaks OpenAI's API",
+            ) from error
 
     @cached_property
     def _client(self) -> OpenAI:

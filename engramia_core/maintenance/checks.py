@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engramia_core.errors import EngramiaError
 from engramia_core.maintenance.finding import Finding, Severity
+from engramia_core.memory.store import EmbeddingModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +38,17 @@ class Subject:
 
 
 def examine(subject: Subject) -> tuple[Finding, ...]:
-    """What every check finds, in their order."""
-    return tuple(finding for check in CHECKS for finding in [check(subject)] if finding)
+    """What every check finds, in their order; a store that fails under a check is a finding too."""
+    found = (_made(check, subject) for check in CHECKS)
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _made(check: Callable[[Subject], Finding | None], subject: Subject) -> Finding | None:
+    try:
+        return check(subject)
+    except EngramiaError as error:
+        name = check.__name__.removeprefix("check_")
+        return Finding(name, Severity.PROBLEM, error.message, error.hint)
 
 
 def check_opens(subject: Subject) -> Finding:
@@ -73,11 +83,13 @@ def check_model(subject: Subject) -> Finding:
     except EngramiaError as error:
         return Finding("model", Severity.PROBLEM, error.message, error.hint)
     stored = subject.store.model(subject.scope) if subject.store else None
-    if stored is not None and stored.model_id != subject.provider.model_id:
+    model = EmbeddingModel(subject.provider.model_id, subject.provider.dimensions)
+    if stored is not None and stored != model:
         return Finding(
             "model",
             Severity.PROBLEM,
-            f"the memory is searched by {stored.model_id}, the settings say {subject.provider.model_id}",
+            f"the memory is searched by {stored.model_id} ({stored.dimensions} dimensions),"
+            f" the settings say {model.model_id} ({model.dimensions})",
             "use that model again, or: engramia reindex",
         )
     return Finding("model", Severity.OK, f"{subject.provider.model_id} embeds")

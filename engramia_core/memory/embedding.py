@@ -118,7 +118,10 @@ def check_matrix(vectors: npt.ArrayLike, *, rows: int, dimensions: int, model_id
 
     ``InvalidInput`` for another shape, a number that is not finite, or a row of length zero.
     """
-    matrix = np.ascontiguousarray(vectors, dtype=np.float32)
+    try:
+        matrix = np.ascontiguousarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{model_id} gave vectors that are no matrix: {error}") from error
     if matrix.shape != (rows, dimensions):
         raise InvalidInput(
             f"{model_id} gave vectors of shape {matrix.shape}; ({rows}, {dimensions}) was expected"

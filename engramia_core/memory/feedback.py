@@ -62,11 +62,15 @@ def check_feedback(text: str) -> str:
 
 
 def gather(text: str, alike: Sequence[Cluster], now: datetime) -> Cluster:
-    """The cluster that ``text`` belongs to, with it counted in: the most alike of ``alike``, or a new one."""
+    """The cluster that ``text`` belongs to, with it counted in: the most alike of ``alike``, or a new one.
+
+    Clusters that have faded count as forgotten, whether a run of decay came by already or not.
+    """
     words = words_of(text)
-    if not alike:
+    known = [cluster for cluster in alike if not _is_faded(cluster, now)]
+    if not known:
         return Cluster(new_key(now), text, 1, 1.0, now, now)
-    best = max(alike, key=lambda c: (jaccard(words, words_of(c.text)), c.weight_at(now)))
+    best = max(known, key=lambda c: (jaccard(words, words_of(c.text)), c.weight_at(now)))
     return replace(
         best, occurrences=best.occurrences + 1, weight=best.weight_at(now) + 1.0, weight_set_at=now
     )
@@ -85,7 +89,7 @@ def recurring_issues(
     issues = [
         _issue(cluster, now)
         for cluster in store.clusters(scope)
-        if cluster.occurrences >= SHOWN_FROM and cluster.weight_at(now) >= FORGET_BELOW
+        if cluster.occurrences >= SHOWN_FROM and not _is_faded(cluster, now)
     ]
     issues.sort(key=lambda issue: (-issue.weight, issue.text))
     return tuple(issues[:limit])

@@ -114,7 +114,7 @@ class _Changes:
         if self._new:
             writer.insert(list(self._new.values()), Event(self._now, Action.LEARNED))
         for pattern, observations in self._observed.values():
-            detail = f"learned again, now {pattern.quality:.1f}" if pattern.quality else ""
+            detail = f"learned again, now {pattern.quality:.1f}"
             writer.observe(pattern, observations, Event(self._now, Action.OBSERVED, detail))
         for pattern, better in self._replaced.values():
             trashed = replace(pattern, trashed=Trashed(self._now, TrashReason.REPLACED))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,6 +20,8 @@ HALF_LIFE_DAYS = 90.0
 _CUTOFF = 4.0
 """Points of score away from the centre at which an observation stops counting."""
 _ROUNDS = 5
+_TOO_FEW = 2
+"""Of so many observations nobody can say which is the wild one."""
 _DAY_S = 86_400.0
 
 
@@ -29,7 +33,7 @@ def estimate_quality(observations: Sequence[Observation]) -> float:
         for o in observations
     )
     centre = _median(weighed)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if len(weighed) > _TOO_FEW else 0):
         total = moment = 0.0
         for score, weight in weighed:
             distance = (score - centre) / _CUTOFF
@@ -44,13 +48,7 @@ def estimate_quality(observations: Sequence[Observation]) -> float:
 
 
 def _median(weighed: list[tuple[float, float]]) -> float:
-    """The weighted median of ``(value, weight)`` sorted by value; the mean of the middle two at a tie."""
-    half = sum(weight for _, weight in weighed) / 2
-    below = 0.0
-    for index, (value, weight) in enumerate(weighed):
-        below += weight
-        if below > half:
-            return value
-        if below == half and index + 1 < len(weighed):
-            return (value + weighed[index + 1][0]) / 2
-    return weighed[-1][0]
+    """The weighted median of ``(value, weight)`` sorted by value, interpolated between the two values around it."""
+    values, weights = np.array(weighed).T
+    places = np.cumsum(weights) - weights / 2
+    return float(np.interp(weights.sum() / 2, places, values))

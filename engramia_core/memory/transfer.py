@@ -17,6 +17,7 @@ from engramia_core.memory.transfer_format import (
     Footer,
     Header,
     Line,
+    check_vector,
     cluster_line,
     footer_line,
     header_line,
@@ -100,14 +101,14 @@ def verify(file: BinaryIO) -> Header:
     """Read an export to its end and rewind it; ``InvalidInput`` names the line that is wrong, or what is missing."""
     digest = hashlib.sha256()
     header: Header | None = None
-    footer: Footer | None = None
+    footer: bytes | None = None
     seen: Counter[type] = Counter()
     for number, raw in enumerate(file, 1):
-        line = _parsed(raw, number)
+        line = _parsed(raw, number, header)
         _check_place(line, number, after=footer)
         seen[type(line)] += 1
         if isinstance(line, Footer):
-            footer = line
+            footer = raw
             continue
         if isinstance(line, Header):
             header = line
@@ -120,7 +121,7 @@ def verify(file: BinaryIO) -> Header:
             f"the file is cut off after {patterns:,} of about {header.patterns:,} patterns: it has no footer",
             hint="export again; nothing was imported",
         )
-    if footer != Footer(patterns, issues, digest.hexdigest()):
+    if footer != footer_line(Footer(patterns, issues, digest.hexdigest())):
         raise InvalidInput(
             "the file was altered: its content does not match the checksum in its footer",
             hint="export again; nothing was imported",
@@ -129,7 +130,7 @@ def verify(file: BinaryIO) -> Header:
     return header
 
 
-def _check_place(line: Line, number: int, *, after: Footer | None) -> None:
+def _check_place(line: Line, number: int, *, after: bytes | None) -> None:
     if after is not None:
         raise InvalidInput(f"line {number} comes after the footer")
     if (number == 1) != isinstance(line, Header):
@@ -179,9 +180,10 @@ class Importer:
             batch = self._sort(records, report)
             source = header.model if header.with_vectors else None
             self._bring(batch, source, model, report)
-            report.issues += len(clusters)
+            issues = self._wanted(clusters)
+            report.issues += len(issues)
             if not plan:
-                self._write(batch, clusters, model)
+                self._write(batch, issues, model)
             progress(len(records))
         return report
 
@@ -218,6 +220,15 @@ class Importer:
                 rekeyed = replace(record.pattern, key=new_key(self._now))
                 batch.new.append(replace(record, pattern=rekeyed))
         return batch
+
+    def _wanted(self, clusters: Sequence[Cluster]) -> list[Cluster]:
+        """The issues to write: those that are not stored, or with ``overwrite`` not stored so."""
+        if not clusters:
+            return []
+        stored = {cluster.cluster_id: cluster for cluster in self._store.clusters(self._scope)}
+        if self._on_conflict is OnConflict.OVERWRITE:
+            return [c for c in clusters if stored.get(c.cluster_id) != c]
+        return [c for c in clusters if c.cluster_id not in stored]
 
     def _same_observations(self, record: Record) -> bool:
         stored = self._store.observations(self._scope, record.pattern.key)
@@ -268,11 +279,14 @@ class Importer:
             writer.put_clusters(clusters)
 
 
-def _parsed(raw: bytes, number: int) -> Line:
+def _parsed(raw: bytes, number: int, header: Header | None) -> Line:
     try:
-        return parse_line(raw)
+        line = parse_line(raw)
+        if isinstance(line, Record) and header is not None:
+            check_vector(line, header)
     except InvalidInput as error:
         raise InvalidInput(f"line {number}: {error.message}", hint=error.hint) from error
+    return line
 
 
 def _batches(file: BinaryIO) -> Iterator[tuple[list[Record], list[Cluster]]]:

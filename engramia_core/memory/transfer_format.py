@@ -158,6 +158,17 @@ def parse_line(line: bytes) -> Line:
         raise InvalidInput(f"not a line of an export: {error}") from error
 
 
+def check_vector(record: Record, header: Header) -> None:
+    """``InvalidInput`` when a record's vector has not the length that the header names."""
+    if record.vector is None:
+        return
+    wanted = header.model.dimensions if header.model else 0
+    if len(record.vector) != wanted:
+        raise InvalidInput(
+            f"the vector has {len(record.vector)} dimensions; {wanted} were expected"
+        )
+
+
 def _header(fields: Mapping[str, Any]) -> Header:
     if (fields["format"], fields["version"]) != (FORMAT, VERSION):
         raise InvalidInput(

@@ -91,15 +91,25 @@ def refine(store: PatternStore, scope: Scope, key: str, observation: Observation
 
 
 def reuse(store: PatternStore, scope: Scope, key: str, *, now: datetime) -> Reused:
-    """Count a use: survival as it has faded, plus 0.1, and one more on the counter."""
+    """Count a use: survival as it has faded, plus 0.1, and one more on the counter.
+
+    ``Refused`` when it has faded so far that aging forgets it, whether aging came by already or not.
+    """
     with store.write(scope) as writer:
         before = _live(store, scope, key)
+        if before.prune_after <= now:
+            raise Refused(
+                f"pattern {key!r} has faded; the next aging moves it to the trash",
+                hint=f"bring it back from there: engramia patterns restore {key}",
+            )
         survival = reused_survival(survival_at(before, now))
         after = replace(
             before,
             survival=survival,
             survival_set_at=now,
-            prune_after=forgotten_at(survival, now, per_week=SURVIVAL_PER_WEEK),
+            prune_after=max(
+                before.prune_after, forgotten_at(survival, now, per_week=SURVIVAL_PER_WEEK)
+            ),
             reuse_count=before.reuse_count + 1,
             updated_at=now,
         )
