@@ -1,4 +1,4 @@
-"""The memory: patterns, vectors, observations, words, changes, issues, aging runs."""
+"""The memory: patterns, vectors, observations, signatures, changes, issues, aging runs."""
 
 from __future__ import annotations
 
@@ -117,13 +117,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "memory_words",
+        "memory_signatures",
         *_scope(),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
-        sa.Column("word", sa.BigInteger(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("signature", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
-        _primary("memory_words", "kind", "word", "size", "name"),
+        _primary("memory_signatures", "kind", "signature", "name"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -165,7 +164,7 @@ def downgrade() -> None:
         "memory_aging_runs",
         "memory_issues",
         "memory_changes",
-        "memory_words",
+        "memory_signatures",
         "memory_observations",
         "memory_models",
         "memory_embeddings",

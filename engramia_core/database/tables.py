@@ -186,16 +186,15 @@ observations = Table(
     sqlite_with_rowid=False,
 )
 
-words = Table(
-    "memory_words",
+signatures = Table(
+    "memory_signatures",
     metadata,
     _tenant(),
     _project(),
     Column("kind", SmallInteger, nullable=False),
-    Column("word", BigInteger, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("signature", BigInteger, nullable=False),
     Column("name", String(64), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "project_id", "kind", "word", "size", "name"),
+    PrimaryKeyConstraint("tenant_id", "project_id", "kind", "signature", "name"),
     sqlite_with_rowid=False,
 )
 

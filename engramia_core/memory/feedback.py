@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engramia_core.memory.aging import CLUSTER_PER_WEEK, FORGET_BELOW, faded
 from engramia_core.memory.pattern import MAX_FEEDBACK_CHARS, check_text, new_key
-from engramia_core.memory.words import SAME_ISSUE, jaccard, words_of
+from engramia_core.memory.words import jaccard, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def gather(text: str, alike: Sequence[Cluster], now: datetime) -> Cluster:
 
 def add_feedback(writer: StoreWriter, text: str, now: datetime) -> None:
     """Count ``text`` into its cluster."""
-    alike = writer.clusters_alike(words_of(text), SAME_ISSUE)
+    alike = writer.clusters_alike(words_of(text))
     writer.put_clusters([gather(text, alike, now)])
 
 

@@ -17,8 +17,9 @@ from engramia_core.memory.pattern import (
     new_key,
 )
 from engramia_core.memory.quality import estimate_quality
+from engramia_core.memory.signatures import SignatureIndex
 from engramia_core.memory.store import Action, Event, Record
-from engramia_core.memory.words import SAME_TASK, WordIndex, Words, words_of
+from engramia_core.memory.words import SAME_TASK, Words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ def learn(
                 writer.choose_model(embedder.model)
         changes = _Changes(store, scope, now)
         words = [words_of(draft.task) for draft in checked]
-        known = writer.alike(words, SAME_TASK)
+        known = writer.alike(words)
         answers = tuple(
             changes.settle(draft, vector, of_task, alike, on_duplicate)
             for draft, vector, of_task, alike in zip(checked, vectors, words, known, strict=True)
@@ -86,7 +87,7 @@ class _Changes:
         self._scope = scope
         self._now = now
         self._new: dict[str, Record] = {}
-        self._new_words = WordIndex()
+        self._new_tasks = SignatureIndex(SAME_TASK)
         self._observed: dict[str, tuple[Pattern, list[Observation]]] = {}
         self._replaced: dict[str, tuple[Pattern, str]] = {}
 
@@ -126,14 +127,14 @@ class _Changes:
             self._observed[pattern.key][0] if pattern.key in self._observed else pattern
             for pattern in alike
         ]
-        new = [self._new[key].pattern for key in self._new_words.alike(words, SAME_TASK)]
+        new = [self._new[key].pattern for key in self._new_tasks.alike(words)]
         return [pattern for pattern in (*stored, *new) if pattern.key not in self._replaced]
 
     def _add(self, draft: Draft, vector: Vector | None, words: Words, decision: Decision) -> str:
         pattern = _pattern(draft, self._now)
         seen = () if draft.score is None else (_observation(draft, draft.score, self._now),)
         self._new[pattern.key] = Record(pattern, seen, vector)
-        self._new_words.add(pattern.key, words)
+        self._new_tasks.add(pattern.key, words)
         self._replaced.update((rival.key, (rival, pattern.key)) for rival in decision.rivals)
         return pattern.key
 

@@ -103,8 +103,8 @@ class StoreWriter(Protocol):
     Nobody else writes to the scope meanwhile.
     """
 
-    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
-        """For each of ``tasks`` the live patterns whose task is more alike, in key order."""
+    def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
+        """For each of ``tasks`` the live patterns whose task is more alike than ``SAME_TASK``, in key order."""
         ...
 
     def insert(self, records: Sequence[Record], event: Event) -> None:
@@ -149,8 +149,8 @@ class StoreWriter(Protocol):
         """Remove feedback clusters; unknown ids are none."""
         ...
 
-    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
-        """The clusters whose text is more alike to ``issue``, in id order."""
+    def clusters_alike(self, issue: Words) -> list[Cluster]:
+        """The clusters whose text is more alike to ``issue`` than ``SAME_ISSUE``, in id order."""
         ...
 
     def record_run(self, run: AgingRun) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,12 +23,20 @@ SAME_TASK = 0.7
 SAME_ISSUE = 0.4
 """Feedback more alike than this tells of the same issue."""
 
+_SHORT_CHARS = 400
 _WORD = re.compile(r"\w+")
 
 
 def words_of(text: str) -> Words:
     """The distinct words of ``text``, case folded. A text without any (``"!?"``) is its own single word."""
+    return _of_short(text) if len(text) <= _SHORT_CHARS else _of(text)
+
+
+def _of(text: str) -> Words:
     return frozenset(_WORD.findall(text.casefold())) or frozenset((text.strip(),))
+
+
+_of_short = lru_cache(maxsize=4_096)(_of)
 
 
 def jaccard(left: Words, right: Words) -> float:

@@ -11,7 +11,7 @@ from engramia_core.errors import InvalidInput, NotFound, Refused
 from engramia_core.memory.embedding import text_hash
 from engramia_core.memory.pattern import check_key
 from engramia_core.memory.store import StoreWriter
-from engramia_core.memory.words import WordIndex, jaccard, words_of
+from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, WordIndex, jaccard, words_of
 from engramia_core.stores.json_notes import (
     MEMORY_FILE,
     MemoryFile,
@@ -55,9 +55,9 @@ class JSONWriter(StoreWriter):
         self._purged = dict(loaded.purged)
 
     @override
-    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
+    def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
         with self._reading:
-            return [self._alike(words, threshold) for words in tasks]
+            return [self._alike(words) for words in tasks]
 
     @override
     def insert(self, records: Sequence[Record], event: Event) -> None:
@@ -122,9 +122,9 @@ class JSONWriter(StoreWriter):
             self._clusters.pop(cluster_id, None)
 
     @override
-    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
+    def clusters_alike(self, issue: Words) -> list[Cluster]:
         by_id = (cluster for _, cluster in sorted(self._clusters.items()))
-        return [cluster for cluster in by_id if jaccard(issue, words_of(cluster.text)) > threshold]
+        return [cluster for cluster in by_id if jaccard(issue, words_of(cluster.text)) > SAME_ISSUE]
 
     @override
     def record_run(self, run: AgingRun) -> None:
@@ -178,11 +178,11 @@ class JSONWriter(StoreWriter):
             changes[self._loaded.paths.segment(after=existing)] = encode_segment(segment)
         return changes
 
-    def _alike(self, words: Words, threshold: float) -> list[Pattern]:
+    def _alike(self, words: Words) -> list[Pattern]:
         stored = [
-            key for key in self._loaded.words.alike(words, threshold) if key not in self._held
+            key for key in self._loaded.words.alike(words, SAME_TASK) if key not in self._held
         ]
-        keys = sorted([*stored, *self._words.alike(words, threshold)])
+        keys = sorted([*stored, *self._words.alike(words, SAME_TASK)])
         return [held.pattern for key in keys if (held := self._find(key))]
 
     def _find(self, key: str) -> PatternFile | None:

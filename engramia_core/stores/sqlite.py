@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,6 @@ from engramia_core.memory.store import (
 )
 from engramia_core.stores.file_lock import held_alone
 from engramia_core.stores.relational import reads
-from engramia_core.stores.relational.postings import Frequencies, Kind
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.search_indexes import SearchIndexes
 
@@ -110,9 +108,6 @@ class SQLiteStore(PatternStore):
         self._each_alone = self._engine.execution_options(engramia_begin=None)
         self._writing = threading.Lock()
         self._indexes = SearchIndexes(directory / ".cache")
-        self._frequencies: defaultdict[Scope, dict[Kind, Frequencies]] = defaultdict(
-            lambda: {kind: Frequencies() for kind in Kind}
-        )
         self._check_schema()
 
     @classmethod
@@ -235,7 +230,7 @@ class SQLiteStore(PatternStore):
         with _translated(self._path), self._write_turn(), self._engine.connect() as connection:
             connection.execution_options(engramia_begin="IMMEDIATE")
             with connection.begin():
-                yield RelationalWriter(connection, scope, self._frequencies[scope])
+                yield RelationalWriter(connection, scope)
 
     @override
     def alone(

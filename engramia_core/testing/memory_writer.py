@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.store import Record, StoreWriter
-from engramia_core.memory.words import jaccard, words_of
+from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, jaccard, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +56,10 @@ class MemoryWriter(StoreWriter):
         self._state = state
 
     @override
-    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
+    def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
         live = self._state.patterns(trashed=False)
         return [
-            [pattern for pattern in live if jaccard(words, words_of(pattern.task)) > threshold]
+            [pattern for pattern in live if jaccard(words, words_of(pattern.task)) > SAME_TASK]
             for words in tasks
         ]
 
@@ -122,9 +122,9 @@ class MemoryWriter(StoreWriter):
             self._state.clusters.pop(cluster_id, None)
 
     @override
-    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
+    def clusters_alike(self, issue: Words) -> list[Cluster]:
         by_id = (cluster for _, cluster in sorted(self._state.clusters.items()))
-        return [cluster for cluster in by_id if jaccard(issue, words_of(cluster.text)) > threshold]
+        return [cluster for cluster in by_id if jaccard(issue, words_of(cluster.text)) > SAME_ISSUE]
 
     @override
     def record_run(self, run: AgingRun) -> None:

@@ -158,7 +158,7 @@ def test_an_edit_by_hand_is_seen_at_once(store: JSONDirectoryStore, folder: Path
     assert nearest(store) == ["b"]
     assert without_vector(store) == ["a"]
     with store.write(SCOPE) as writer:
-        assert [p.key for p in writer.alike([words_of("paint a zebra")], 0.7)[0]] == ["a"]
+        assert [p.key for p in writer.alike([words_of("paint a zebra")])[0]] == ["a"]
 
 
 def test_an_edit_that_keeps_the_task_keeps_the_vector(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from engramia_core.memory.store import (
     Record,
 )
 from engramia_core.memory.vectors import facts
-from engramia_core.stores.relational import postings
+from engramia_core.memory.words import Words, words_of
 from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.rows import (
     OBSERVATION_COLUMNS,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
 
 BATCH = 500
@@ -56,6 +56,17 @@ _BY_KEYS = _PATTERNS.where(
     t.patterns.c.project_id == bindparam("project_id"),
     t.patterns.c.key.in_(bindparam("keys", expanding=True)),
 )
+_LIVE_TASKS = CompiledStatement(
+    select(t.patterns.c.key, t.patterns.c.task).where(
+        t.patterns.c.tenant_id == bindparam("tenant_id"),
+        t.patterns.c.project_id == bindparam("project_id"),
+        _LIVE,
+    )
+)
+
+
+def _scope_binds(scope: Scope) -> dict[str, str]:
+    return {"tenant_id": scope.tenant_id, "project_id": scope.project_id}
 
 
 def get(connection: Connection, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
@@ -77,8 +88,7 @@ def tasks(connection: Connection, scope: Scope, keys: Collection[str]) -> dict[s
     wanted = list(keys)
     while wanted:
         chunk, wanted = wanted[:BATCH], wanted[BATCH:]
-        values = {"tenant_id": scope.tenant_id, "project_id": scope.project_id}
-        values |= {f"k{number}": key for number, key in enumerate(chunk)}
+        values = _scope_binds(scope) | {f"k{number}": key for number, key in enumerate(chunk)}
         found.update(_tasks(len(chunk)).rows(connection, values))
     return found
 
@@ -154,9 +164,14 @@ def keys_with_skills(connection: Connection, scope: Scope, skills: Sequence[str]
 def lexical(
     connection: Connection, scope: Scope, words: Words, *, filters: Filters, limit: int
 ) -> Candidates:
-    """The live patterns that share words with the query."""
-    texts = live_count(connection, scope)
-    holders = postings.matching(connection, scope, postings.Kind.TASK, words)
+    """The live patterns that share words with the query. Every task is read: nothing is kept for this fallback."""
+    holders: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    texts = 0
+    for key, task in _LIVE_TASKS.rows(connection, _scope_binds(scope)):
+        texts += 1
+        of_task = words_of(task)
+        for word in of_task & words:
+            holders[word].append((key, len(of_task)))
     ranked = bm25(holders, texts=texts, words=len(words))
     found: list[tuple[Pattern, float]] = []
     for start in range(0, len(ranked), BATCH):

@@ -11,10 +11,9 @@ from engramia_core.database import tables as t
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.embedding import text_hash
 from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
-from engramia_core.memory.words import Words, jaccard, words_of
-from engramia_core.stores.relational import postings, reads
+from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words, jaccard, words_of
+from engramia_core.stores.relational import reads, signature_index
 from engramia_core.stores.relational.compiled import insert_into
-from engramia_core.stores.relational.postings import Frequencies, Kind, Prober
 from engramia_core.stores.relational.rows import (
     Values,
     cluster_of,
@@ -23,9 +22,10 @@ from engramia_core.stores.relational.rows import (
     pattern_values,
     scope_values,
 )
+from engramia_core.stores.relational.signature_index import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection, Table
 
@@ -48,22 +48,18 @@ _INSERTS = {name: insert_into(table) for name, table in t.metadata.tables.items(
 class RelationalWriter(StoreWriter):
     """Writes one scope over ``connection``, whose transaction the caller began and ends."""
 
-    def __init__(
-        self, connection: Connection, scope: Scope, frequencies: Mapping[Kind, Frequencies]
-    ) -> None:
+    def __init__(self, connection: Connection, scope: Scope) -> None:
         self._connection = connection
         self._scope = scope
         self._where = scope_values(scope)
-        self._frequencies = frequencies
-        self._probers = {kind: Prober(connection, scope, kind, frequencies[kind]) for kind in Kind}
 
     @override
-    def alike(self, tasks: Sequence[Words], threshold: float) -> list[list[Pattern]]:
-        proposed = self._probers[Kind.TASK].propose(tasks, threshold)
+    def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
+        proposed = signature_index.propose(self._connection, self._scope, Kind.TASK, tasks)
         texts = reads.tasks(self._connection, self._scope, set().union(*proposed))
         known = {key: words_of(task) for key, task in texts.items()}
         near = [
-            [key for key in sorted(keys) if jaccard(words, known[key]) > threshold]
+            [key for key in sorted(keys) if jaccard(words, known[key]) > SAME_TASK]
             for words, keys in zip(tasks, proposed, strict=True)
         ]
         patterns = reads.get(self._connection, self._scope, list(set().union(*near)))
@@ -144,13 +140,13 @@ class RelationalWriter(StoreWriter):
         self.remove_clusters([cluster.cluster_id for cluster in clusters])
         self._insert_all(t.issues, [cluster_values(self._scope, cluster) for cluster in clusters])
         texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in clusters]
-        self._add_postings(Kind.ISSUE, texts)
+        signature_index.add(self._connection, self._scope, Kind.ISSUE, texts)
 
     @override
     def remove_clusters(self, cluster_ids: Sequence[str]) -> None:
         gone = self._clusters(cluster_ids)
         texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in gone]
-        postings.remove(self._connection, self._scope, Kind.ISSUE, texts)
+        signature_index.remove(self._connection, self._scope, Kind.ISSUE, texts)
         for cluster in gone:
             self._connection.execute(
                 delete(t.issues).where(
@@ -159,9 +155,13 @@ class RelationalWriter(StoreWriter):
             )
 
     @override
-    def clusters_alike(self, issue: Words, threshold: float) -> list[Cluster]:
-        (names,) = self._probers[Kind.ISSUE].propose([issue], threshold)
-        return [c for c in self._clusters(names) if jaccard(issue, words_of(c.text)) > threshold]
+    def clusters_alike(self, issue: Words) -> list[Cluster]:
+        (names,) = signature_index.propose(self._connection, self._scope, Kind.ISSUE, [issue])
+        return [
+            c
+            for c in self._clusters(sorted(names))
+            if jaccard(issue, words_of(c.text)) > SAME_ISSUE
+        ]
 
     @override
     def record_run(self, run: AgingRun) -> None:
@@ -236,16 +236,11 @@ class RelationalWriter(StoreWriter):
 
     def _index(self, patterns: Iterable[Pattern]) -> None:
         live = [(p.key, words_of(p.task)) for p in patterns if p.trashed is None]
-        self._add_postings(Kind.TASK, live)
+        signature_index.add(self._connection, self._scope, Kind.TASK, live)
 
     def _unindex(self, patterns: Iterable[Pattern]) -> None:
         live = [(p.key, words_of(p.task)) for p in patterns if p.trashed is None]
-        postings.remove(self._connection, self._scope, Kind.TASK, live)
-
-    def _add_postings(self, kind: Kind, texts: Sequence[tuple[str, Words]]) -> None:
-        postings.add(self._connection, self._scope, kind, texts)
-        for _, words in texts:
-            self._frequencies[kind].added(words)
+        signature_index.remove(self._connection, self._scope, Kind.TASK, live)
 
     def _insert_skills(self, patterns: Iterable[Pattern]) -> None:
         rows = [

@@ -44,7 +44,7 @@ class ApartContract(StoreCase):
             put(store, record, scope=scope)
         before = [list(store.records(scope, with_vectors=True)) for scope in OTHERS]
         with store.write(SCOPE) as writer:
-            assert keys_of(writer.alike([words_of("task 1")], 0.1)[0]) == ["a"]
+            assert keys_of(writer.alike([words_of("task 0")])[0]) == ["a"]
             writer.put_clusters([a_cluster("c")])
             writer.record_run(AgingRun("run", days(1), 1, 1))
             writer.choose_model(EmbeddingModel("other-model", 4))
@@ -65,7 +65,7 @@ class ApartContract(StoreCase):
             assert again.clusters(scope) == []
             assert again.aging_runs(scope) == []
             with again.write(scope) as writer:
-                assert writer.clusters_alike(words_of("too slow"), 0.4) == []
+                assert writer.clusters_alike(words_of("too slow")) == []
         again.close()
 
     def test_scopes_whose_names_look_alike_are_strangers(self, store: PatternStore) -> None:

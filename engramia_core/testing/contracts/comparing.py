@@ -13,7 +13,7 @@ from engramia_core.memory.filters import Filters
 from engramia_core.memory.lexical import bm25
 from engramia_core.memory.pattern import Classification, Pattern, Source, Trashed, TrashReason
 from engramia_core.memory.store import Record
-from engramia_core.memory.words import jaccard, words_of
+from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, jaccard, words_of
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (
     a_cluster,
@@ -126,10 +126,9 @@ class ComparingContract(StoreCase):
     @given(
         drawn=st.lists(tasks, max_size=15),
         queries=st.lists(tasks, max_size=4),
-        threshold=st.sampled_from([0.4, 0.7]),
     )
     def test_alike_finds_what_comparing_with_every_task_finds(
-        self, store: PatternStore, drawn: list[str], queries: list[str], threshold: float
+        self, store: PatternStore, drawn: list[str], queries: list[str]
     ) -> None:
         scope = a_new_scope()
         patterns = [a_pattern(f"k{n:02}", task) for n, task in enumerate(drawn)]
@@ -137,19 +136,18 @@ class ComparingContract(StoreCase):
         words = [words_of(query) for query in queries]
         with store.write(scope) as writer:
             writer.insert([Record(pattern) for pattern in patterns[1::2]], an_event())
-            found = writer.alike(words, threshold)
+            found = writer.alike(words)
         assert found == [
-            [p for p in patterns if jaccard(query, words_of(p.task)) > threshold] for query in words
+            [p for p in patterns if jaccard(query, words_of(p.task)) > SAME_TASK] for query in words
         ]
 
     @a_property
     @given(
         drawn=st.lists(tasks, max_size=12),
         query=tasks,
-        threshold=st.sampled_from([0.4, 0.7]),
     )
     def test_feedback_is_compared_with_every_cluster(
-        self, store: PatternStore, drawn: list[str], query: str, threshold: float
+        self, store: PatternStore, drawn: list[str], query: str
     ) -> None:
         scope = a_new_scope()
         clusters = [a_cluster(f"c{n:02}", text) for n, text in enumerate(drawn)]
@@ -157,6 +155,6 @@ class ComparingContract(StoreCase):
             writer.put_clusters(clusters[::2])
         with store.write(scope) as writer:
             writer.put_clusters(clusters[1::2])
-            found = writer.clusters_alike(words_of(query), threshold)
+            found = writer.clusters_alike(words_of(query))
         words = words_of(query)
-        assert found == [c for c in clusters if jaccard(words, words_of(c.text)) > threshold]
+        assert found == [c for c in clusters if jaccard(words, words_of(c.text)) > SAME_ISSUE]

@@ -113,9 +113,7 @@ class SearchingContract(StoreCase):
         put(store, a_record("a", "sort a list"), a_record("b", "sort a list"))
         with store.write(SCOPE) as writer:
             writer.update([a_pattern("a", "sort a list", trashed=PRUNED)], an_event())
-            assert [keys_of(found) for found in writer.alike([words_of("sort a list")], 0.7)] == [
-                ["b"]
-            ]
+            assert [keys_of(found) for found in writer.alike([words_of("sort a list")])] == [["b"]]
 
     def test_the_trash_is_searched_by_nothing(self, store: PatternStore) -> None:
         put(store, a_record("a", seed=1), a_record("b", seed=2))

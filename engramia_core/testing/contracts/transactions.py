@@ -115,7 +115,7 @@ class TransactionContract(StoreCase):
         with store.write(SCOPE) as writer:
             writer.insert([], an_event())
             writer.purge([], an_event())
-            assert writer.alike([], 0.7) == []
+            assert writer.alike([]) == []
         assert live_keys(store) == ["a"]
 
     def test_a_block_is_one_change(self, store: PatternStore) -> None:
@@ -140,11 +140,11 @@ class TransactionContract(StoreCase):
             writer.insert([a_record("n", "sort a list")], an_event())
             writer.update([a_pattern("a", "something else")], an_event())
             writer.purge(["b"], an_event(Action.PURGED))
-            assert [keys_of(found) for found in writer.alike(words, 0.7)] == [["n"]]
+            assert [keys_of(found) for found in writer.alike(words)] == [["n"]]
             writer.put_clusters([a_cluster("c", "too slow")])
-            assert writer.clusters_alike(words_of("too slow"), 0.4) == [a_cluster("c", "too slow")]
+            assert writer.clusters_alike(words_of("too slow")) == [a_cluster("c", "too slow")]
             writer.remove_clusters(["c"])
-            assert writer.clusters_alike(words_of("too slow"), 0.4) == []
+            assert writer.clusters_alike(words_of("too slow")) == []
 
     def test_others_see_a_block_when_it_is_done(self, store: PatternStore) -> None:
         put(store, a_record("a", seed=1), a_record("b", seed=2), a_record("r", seed=3))
