@@ -11,7 +11,7 @@ from engramia_core.stores.sqlite import SQLiteStore
 from engramia_core.testing.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from engramia_core.memory.store import PatternStore
@@ -26,13 +26,25 @@ def empty_memory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite(empty_memory: Path, tmp_path: Path) -> Iterator[SQLiteStore]:
+def new_sqlite(empty_memory: Path, tmp_path: Path) -> Iterator[Callable[[], SQLiteStore]]:
+    """Gives one more empty store each time: in ``tmp_path / "memory"``, ``memory2`` and so on."""
+    opened: list[SQLiteStore] = []
+
+    def open_one() -> SQLiteStore:
+        folder = tmp_path / f"memory{len(opened) + 1 if opened else ''}"
+        shutil.copytree(empty_memory, folder)
+        opened.append(SQLiteStore(folder))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def sqlite(new_sqlite: Callable[[], SQLiteStore]) -> SQLiteStore:
     """An empty store in ``tmp_path / "memory"``."""
-    folder = tmp_path / "memory"
-    shutil.copytree(empty_memory, folder)
-    store = SQLiteStore(folder)
-    yield store
-    store.close()
+    return new_sqlite()
 
 
 @pytest.fixture
