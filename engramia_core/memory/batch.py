@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from engramia_core.errors import InvalidInput
+from engramia_core.memory.bulk import without_collector
 from engramia_core.memory.pattern import Classification, Draft, Source, check_draft
 
 if TYPE_CHECKING:
@@ -49,15 +50,22 @@ def learn_stream(
     """Give the drafts in ``lines`` to ``learn``, many at a time; empty lines are passed over."""
     report = BatchReport()
     for chunk in _chunks(lines):
-        drafts = []
-        for number, line in chunk:
-            try:
-                drafts.append(parse_draft(line, source))
-            except InvalidInput as error:
-                report.bad_lines.append(BadLine(number, error.message))
-        report.outcomes.update(learned.outcome for learned in learn(drafts))
+        with without_collector():
+            drafts = _drafts(chunk, source, report)
+            report.outcomes.update(learned.outcome for learned in learn(drafts))
         progress(report)
     return report
+
+
+def _drafts(chunk: Iterable[tuple[int, bytes]], source: Source, report: BatchReport) -> list[Draft]:
+    """The drafts in the lines that hold one; the others are noted in ``report``."""
+    drafts = []
+    for number, line in chunk:
+        try:
+            drafts.append(parse_draft(line, source))
+        except InvalidInput as error:
+            report.bad_lines.append(BadLine(number, error.message))
+    return drafts
 
 
 def _chunks(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from engramia_core.errors import InvalidInput, Refused
+from engramia_core.memory.bulk import without_collector
 from engramia_core.memory.feedback import Cluster
 from engramia_core.memory.pattern import new_key
 from engramia_core.memory.store import Action, EmbeddingModel, Event, Record
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.store import PatternStore
     from engramia_core.scope import Scope
 
-_BATCH = 1_000
+_BATCH = 500
 
 
 class OnConflict(StrEnum):
@@ -138,7 +139,7 @@ def _check_place(line: Line, number: int, *, after: bytes | None) -> None:
 
 
 class Importer:
-    """Brings a verified export into a scope, a thousand patterns to a transaction.
+    """Brings a verified export into a scope, 500 patterns to a transaction.
 
     Killed half-way, the same import goes on: what is stored already is unchanged then.
     """
@@ -290,10 +291,11 @@ def _parsed(raw: bytes, number: int, header: Header | None) -> Line:
 
 
 def _batches(file: BinaryIO) -> Iterator[tuple[list[Record], list[Cluster]]]:
-    """The patterns and issues of a verified export, a thousand lines at a time."""
+    """The patterns and issues of a verified export, 500 lines at a time."""
     while lines := list(islice(file, _BATCH)):
-        parsed = [parse_line(line) for line in lines]
-        yield (
-            [line for line in parsed if isinstance(line, Record)],
-            [line for line in parsed if isinstance(line, Cluster)],
-        )
+        with without_collector():
+            parsed = [parse_line(line) for line in lines]
+            yield (
+                [line for line in parsed if isinstance(line, Record)],
+                [line for line in parsed if isinstance(line, Cluster)],
+            )

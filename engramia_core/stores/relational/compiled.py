@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam, insert, update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Connection, Delete, Insert, Select, Table
+    from sqlalchemy import Connection, Delete, Insert, Select, Table, Update
 
 
 class _Compiled(NamedTuple):
@@ -26,7 +26,7 @@ class CompiledStatement:
     bytes with it. Errors are the driver's own.
     """
 
-    def __init__(self, statement: Select[Any] | Insert | Delete) -> None:
+    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
         self._statement = statement
         self._by_dialect: dict[str, _Compiled] = {}
         self._by_type: dict[str, dict[str, Callable[[Any], Any]]] = {}
@@ -44,11 +44,15 @@ class CompiledStatement:
     ) -> None:
         """Run once a row; a row gives the parameters ``names`` in their order."""
         sql, order, _ = self._compiled(connection)
+        converters = self._converters(connection)
+        cursor = connection.connection.cursor()
+        if not converters and order == tuple(names):
+            cursor.executemany(sql, rows)
+            return
         columns = list(zip(*rows, strict=True))
-        for name, convert in self._converters(connection).items():
+        for name, convert in converters.items():
             at = names.index(name)
             columns[at] = tuple(map(convert, columns[at]))
-        cursor = connection.connection.cursor()
         if order is None:
             given = zip(*columns, strict=True)
             cursor.executemany(sql, [dict(zip(names, row, strict=True)) for row in given])
@@ -86,3 +90,11 @@ def insert_into(table: Table) -> CompiledStatement:
     """The statement that inserts whole rows into ``table``, with a parameter for each column."""
     values = {column.name: bindparam(column.name, type_=column.type) for column in table.c}
     return CompiledStatement(insert(table).values(values))
+
+
+def update_by_key(table: Table) -> CompiledStatement:
+    """The statement that rewrites the row with the primary key of the whole row that is given."""
+    key = table.primary_key.columns.keys()
+    where = (table.c[name] == bindparam(name, type_=table.c[name].type) for name in key)
+    rest = {c.name: bindparam(c.name, type_=c.type) for c in table.c if c.name not in key}
+    return CompiledStatement(update(table).where(*where).values(rest))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, and_
 
 from engramia_core.database import tables as t
+from engramia_core.memory.embedding import text_hash
 from engramia_core.memory.feedback import Cluster
 from engramia_core.memory.pattern import (
     Classification,
@@ -20,12 +21,14 @@ from engramia_core.memory.pattern import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import Row as SelectedRow
+    from sqlalchemy import Table
 
+    from engramia_core.memory.embedding import Vector
     from engramia_core.scope import Scope
 
-Values = dict[str, Any]
-"""A row to write: values by column name."""
+Row = tuple[Any, ...]
+"""A row to write: a value for each column of its table, in their order."""
 
 PATTERN_COLUMNS = tuple(t.patterns.c)[2:]
 """What ``pattern_of`` reads, in this order: all but tenant and project."""
@@ -37,11 +40,6 @@ _CLASSIFICATIONS = {level.value: level for level in Classification}
 def in_scope(table: Table, scope: Scope) -> ColumnElement[bool]:
     """That a row of ``table`` belongs to ``scope``."""
     return and_(table.c.tenant_id == scope.tenant_id, table.c.project_id == scope.project_id)
-
-
-def scope_values(scope: Scope) -> Values:
-    """The columns that say whose a row is."""
-    return {"tenant_id": scope.tenant_id, "project_id": scope.project_id}
 
 
 def pattern_of(row: Sequence[Any]) -> Pattern:
@@ -69,32 +67,53 @@ def pattern_of(row: Sequence[Any]) -> Pattern:
     )
 
 
-def pattern_values(scope: Scope, pattern: Pattern) -> Values:
-    """The whole row of a pattern."""
+def pattern_row(scope: Scope, pattern: Pattern) -> Row:
+    """The row of a pattern, in the order of the table's columns."""
     trashed = pattern.trashed
-    return {
-        "tenant_id": scope.tenant_id,
-        "project_id": scope.project_id,
-        "key": pattern.key,
-        "task": pattern.task,
-        "code": pattern.code,
-        "output": pattern.output,
-        "success_score": pattern.success_score,
-        "run_id": pattern.run_id,
-        "source": pattern.source.value,
-        "classification": pattern.classification.value,
-        "skills": ",".join(pattern.skills),
-        "created_at": pattern.created_at,
-        "updated_at": pattern.updated_at,
-        "quality": pattern.quality,
-        "survival": pattern.survival,
-        "survival_set_at": pattern.survival_set_at,
-        "prune_after": pattern.prune_after,
-        "reuse_count": pattern.reuse_count,
-        "trashed_at": trashed.at if trashed else None,
-        "trash_reason": trashed.reason.value if trashed else None,
-        "trash_run": trashed.run if trashed else None,
-    }
+    return (
+        scope.tenant_id,
+        scope.project_id,
+        pattern.key,
+        pattern.task,
+        pattern.code,
+        pattern.output,
+        pattern.success_score,
+        pattern.run_id,
+        pattern.source.value,
+        pattern.classification.value,
+        ",".join(pattern.skills),
+        pattern.created_at,
+        pattern.updated_at,
+        pattern.quality,
+        pattern.survival,
+        pattern.survival_set_at,
+        pattern.prune_after,
+        pattern.reuse_count,
+        trashed.at if trashed else None,
+        trashed.reason.value if trashed else None,
+        trashed.run if trashed else None,
+    )
+
+
+def observation_row(scope: Scope, key: str, number: int, observation: Observation) -> Row:
+    """The row of the ``number``-th observation of a pattern."""
+    return (
+        scope.tenant_id,
+        scope.project_id,
+        key,
+        number,
+        observation.at,
+        observation.score,
+        observation.source.value,
+        observation.run_id,
+        observation.feedback,
+    )
+
+
+def embedding_row(scope: Scope, pattern: Pattern, vector: Vector, model_id: str) -> Row:
+    """The row of a pattern's vector: little-endian float32 bytes."""
+    blob = vector.astype("<f4", copy=False).tobytes()
+    return scope.tenant_id, scope.project_id, pattern.key, model_id, text_hash(pattern.task), blob
 
 
 OBSERVATION_COLUMNS = tuple(
@@ -109,7 +128,7 @@ def observation_of(row: Sequence[Any]) -> Observation:
     )
 
 
-def cluster_of(row: Row[Any]) -> Cluster:
+def cluster_of(row: SelectedRow[Any]) -> Cluster:
     """The feedback cluster in a row of ``issues``."""
     return Cluster(
         cluster_id=row.cluster_id,
@@ -121,13 +140,15 @@ def cluster_of(row: Row[Any]) -> Cluster:
     )
 
 
-def cluster_values(scope: Scope, cluster: Cluster) -> Values:
-    """The whole row of a feedback cluster."""
-    return scope_values(scope) | {
-        "cluster_id": cluster.cluster_id,
-        "text": cluster.text,
-        "occurrences": cluster.occurrences,
-        "weight": cluster.weight,
-        "weight_set_at": cluster.weight_set_at,
-        "first_seen_at": cluster.first_seen_at,
-    }
+def cluster_row(scope: Scope, cluster: Cluster) -> Row:
+    """The row of a feedback cluster."""
+    return (
+        scope.tenant_id,
+        scope.project_id,
+        cluster.cluster_id,
+        cluster.text,
+        cluster.occurrences,
+        cluster.weight,
+        cluster.weight_set_at,
+        cluster.first_seen_at,
+    )

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from typing_extensions import override
 
 from engramia_core.database import tables as t
 from engramia_core.errors import NotFound, Refused
-from engramia_core.memory.embedding import text_hash
 from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words, jaccard, words_of
 from engramia_core.stores.relational import reads, signature_index
-from engramia_core.stores.relational.compiled import insert_into
+from engramia_core.stores.relational.compiled import insert_into, update_by_key
 from engramia_core.stores.relational.rows import (
-    Values,
+    Row,
     cluster_of,
-    cluster_values,
+    cluster_row,
+    embedding_row,
     in_scope,
-    pattern_values,
-    scope_values,
+    observation_row,
+    pattern_row,
 )
 from engramia_core.stores.relational.signature_index import Kind
 
@@ -29,20 +29,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from engramia_core.memory.embedding import Matrix, Vector
+    from engramia_core.memory.embedding import Matrix
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
     from engramia_core.memory.store import Record
     from engramia_core.scope import Scope
 
-_KEY = ("tenant_id", "project_id", "key")
-_UPDATE_PATTERN = (
-    update(t.patterns)
-    .where(*(t.patterns.c[name] == bindparam(f"at_{name}") for name in _KEY))
-    .values({c.name: bindparam(c.name, type_=c.type) for c in t.patterns.c if c.name not in _KEY})
-)
-_FLOAT_BYTES = 4
 _INSERTS = {name: insert_into(table) for name, table in t.metadata.tables.items()}
+_UPDATE_PATTERN = update_by_key(t.patterns)
+_FLOAT_BYTES = 4
 
 
 class RelationalWriter(StoreWriter):
@@ -51,7 +46,6 @@ class RelationalWriter(StoreWriter):
     def __init__(self, connection: Connection, scope: Scope) -> None:
         self._connection = connection
         self._scope = scope
-        self._where = scope_values(scope)
 
     @override
     def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
@@ -71,7 +65,7 @@ class RelationalWriter(StoreWriter):
         taken = reads.get(self._connection, self._scope, [pattern.key for pattern in new])
         if taken:
             raise Refused(f"there is a pattern {min(taken)!r} already")
-        self._insert_all(t.patterns, [pattern_values(self._scope, pattern) for pattern in new])
+        self._insert_all(t.patterns, [pattern_row(self._scope, pattern) for pattern in new])
         self._add_belongings(records)
         self._log([pattern.key for pattern in new], event)
 
@@ -90,7 +84,7 @@ class RelationalWriter(StoreWriter):
     def replace(self, record: Record, event: Event) -> None:
         key = record.pattern.key
         self._remove(self._stored([record.pattern]).values())
-        self._insert_all(t.patterns, [pattern_values(self._scope, record.pattern)])
+        self._insert_all(t.patterns, [pattern_row(self._scope, record.pattern)])
         self._add_belongings([record])
         self._log([key], event)
 
@@ -107,13 +101,7 @@ class RelationalWriter(StoreWriter):
         self._connection.execute(
             delete(t.models).where(here, t.models.c.model_id == model.model_id)
         )
-        self._insert_all(
-            t.models,
-            [
-                self._where
-                | {"model_id": model.model_id, "dimensions": model.dimensions, "is_active": True}
-            ],
-        )
+        self._insert_all(t.models, [(*self._own, model.model_id, model.dimensions, True)])
 
         self._connection.execute(
             delete(t.embeddings).where(
@@ -129,7 +117,7 @@ class RelationalWriter(StoreWriter):
         model_id = self._model_id()
         self._drop_vectors(keys, model_id)
         rows = [
-            self._embedding(known[key], vector, model_id)
+            embedding_row(self._scope, known[key], vector, model_id)
             for key, vector in zip(keys, vectors, strict=True)
         ]
         self._insert_all(t.embeddings, rows)
@@ -138,7 +126,7 @@ class RelationalWriter(StoreWriter):
     @override
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:
         self.remove_clusters([cluster.cluster_id for cluster in clusters])
-        self._insert_all(t.issues, [cluster_values(self._scope, cluster) for cluster in clusters])
+        self._insert_all(t.issues, [cluster_row(self._scope, cluster) for cluster in clusters])
         texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in clusters]
         signature_index.add(self._connection, self._scope, Kind.ISSUE, texts)
 
@@ -165,14 +153,16 @@ class RelationalWriter(StoreWriter):
 
     @override
     def record_run(self, run: AgingRun) -> None:
-        row = {"run": run.run, "at": run.at, "pruned": run.pruned, "purged": run.purged}
-        self._insert_all(t.aging_runs, [self._where | row])
+        self._insert_all(t.aging_runs, [(*self._own, run.run, run.at, run.pruned, run.purged)])
 
-    def _insert_all(self, table: Table, rows: Sequence[Values]) -> None:
+    @property
+    def _own(self) -> tuple[str, str]:
+        """The columns that say whose a row is."""
+        return self._scope.tenant_id, self._scope.project_id
+
+    def _insert_all(self, table: Table, rows: Sequence[Row]) -> None:
         if rows:
-            names = table.c.keys()
-            values = [[row[name] for name in names] for row in rows]
-            _INSERTS[table.name].run_many(self._connection, names, values)
+            _INSERTS[table.name].run_many(self._connection, table.c.keys(), rows)
 
     def _stored(self, patterns: Sequence[Pattern]) -> dict[str, Pattern]:
         keys = [pattern.key for pattern in patterns]
@@ -184,11 +174,8 @@ class RelationalWriter(StoreWriter):
 
     def _rewrite(self, patterns: Sequence[Pattern], stored: dict[str, Pattern]) -> None:
         """Write the rows of patterns that exist, and what follows from how they differ from ``stored``."""
-        rows = []
-        for pattern in patterns:
-            values = pattern_values(self._scope, pattern)
-            rows.append(values | {f"at_{name}": values.pop(name) for name in _KEY})
-        self._connection.execute(_UPDATE_PATTERN, rows)
+        rows = [pattern_row(self._scope, pattern) for pattern in patterns]
+        _UPDATE_PATTERN.run_many(self._connection, t.patterns.c.keys(), rows)
         before = [stored[pattern.key] for pattern in patterns]
         moved = [
             (old, new)
@@ -216,13 +203,13 @@ class RelationalWriter(StoreWriter):
             self._insert_all(
                 t.embeddings,
                 [
-                    self._embedding(r.pattern, r.vector, model_id)
+                    embedding_row(self._scope, r.pattern, r.vector, model_id)
                     for r in embedded
                     if r.vector is not None
                 ],
             )
         rows = [
-            self._observation(record.pattern.key, number, observation)
+            observation_row(self._scope, record.pattern.key, number, observation)
             for record in records
             for number, observation in enumerate(record.observations, 1)
         ]
@@ -244,9 +231,7 @@ class RelationalWriter(StoreWriter):
 
     def _insert_skills(self, patterns: Iterable[Pattern]) -> None:
         rows = [
-            self._where | {"skill": skill, "key": pattern.key}
-            for pattern in patterns
-            for skill in pattern.skills
+            (*self._own, skill, pattern.key) for pattern in patterns for skill in pattern.skills
         ]
         self._insert_all(t.skills, rows)
 
@@ -257,26 +242,9 @@ class RelationalWriter(StoreWriter):
             )
         ).scalar_one()
         numbered = enumerate(observations, last + 1)
-        self._insert_all(t.observations, [self._observation(key, n, o) for n, o in numbered])
-
-    def _observation(self, key: str, number: int, observation: Observation) -> Values:
-        return self._where | {
-            "key": key,
-            "number": number,
-            "at": observation.at,
-            "score": observation.score,
-            "source": observation.source.value,
-            "run_id": observation.run_id,
-            "feedback": observation.feedback,
-        }
-
-    def _embedding(self, pattern: Pattern, vector: Vector, model_id: str) -> Values:
-        return self._where | {
-            "key": pattern.key,
-            "model_id": model_id,
-            "text_hash": text_hash(pattern.task),
-            "vector": vector.astype("<f4").tobytes(),
-        }
+        self._insert_all(
+            t.observations, [observation_row(self._scope, key, n, o) for n, o in numbered]
+        )
 
     def _model_id(self) -> str:
         model = reads.model(self._connection, self._scope)
@@ -319,10 +287,6 @@ class RelationalWriter(StoreWriter):
                 in_scope(t.changes, self._scope)
             )
         ).scalar_one()
-        base = self._where | {
-            "at": event.at,
-            "action": event.action.value,
-            "detail": event.detail,
-        }
-        rows = [base | {"number": last + n, "key": key} for n, key in enumerate(keys, 1)]
+        said = (event.at, event.action.value, event.detail)
+        rows = [(*self._own, last + number, key, *said) for number, key in enumerate(keys, 1)]
         self._insert_all(t.changes, rows)
