@@ -18,6 +18,7 @@ MAX_TASK_CHARS = 10_000
 MAX_CODE_CHARS = 500_000
 MAX_OUTPUT_CHARS = 500_000
 MAX_FEEDBACK_CHARS = 2_000
+MAX_RUN_ID_CHARS = 200
 MAX_SKILLS = 32
 MAX_SCORE = 10.0
 UNRATED_SCORE = 5.0
@@ -183,7 +184,7 @@ def check_draft(draft: Draft) -> Draft:
     if draft.output is not None:
         check_text("output", draft.output, max_chars=MAX_OUTPUT_CHARS)
     if draft.run_id is not None:
-        check_text("run id", draft.run_id, max_chars=200, min_chars=1)
+        check_text("run id", draft.run_id, max_chars=MAX_RUN_ID_CHARS, min_chars=1)
     score = None if draft.score is None else check_score(draft.score)
     skills = check_skills(draft.skills)
     if (score, skills) == (draft.score, draft.skills):

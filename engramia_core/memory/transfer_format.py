@@ -6,7 +6,6 @@ Times are ISO 8601 in UTC with microseconds; a vector is the base64 of its littl
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import orjson
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.feedback import Cluster, check_feedback
 from engramia_core.memory.pattern import (
+    MAX_RUN_ID_CHARS,
     Classification,
     Draft,
     Observation,
@@ -25,6 +25,7 @@ from engramia_core.memory.pattern import (
     check_draft,
     check_key,
     check_score,
+    check_text,
 )
 from engramia_core.memory.store import EmbeddingModel, Record
 
@@ -154,7 +155,7 @@ def parse_line(line: bytes) -> Line:
         raise
     except KeyError as error:
         raise InvalidInput(f"the field or type {error} is missing or unknown") from error
-    except (TypeError, ValueError, binascii.Error) as error:
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise InvalidInput(f"not a line of an export: {error}") from error
 
 
@@ -221,12 +222,12 @@ def _record(fields: Mapping[str, Any]) -> Record:
 
 
 def _observation(fields: Mapping[str, Any]) -> Observation:
-    feedback = fields["feedback"]
+    feedback, run_id = fields["feedback"], fields["run_id"]
     return Observation(
         at=_time(fields["at"]),
         score=check_score(fields["score"]),
         source=Source(fields["source"]),
-        run_id=fields["run_id"],
+        run_id=None if run_id is None else check_text("run id", run_id, max_chars=MAX_RUN_ID_CHARS),
         feedback=None if feedback is None else check_feedback(feedback),
     )
 
