@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engramia_core.embeddings import open_provider
-from engramia_core.errors import EngramiaError, NotFound, Refused
-from engramia_core.library import Memory
+from engramia_core.errors import EngramiaError, NotFound, Refused, Unavailable
+from engramia_core.library import Memory, utc_now
 from engramia_core.maintenance.checks import Subject
 from engramia_core.memory.pattern import Source
 from engramia_core.scope import Scope
@@ -15,9 +15,13 @@ from engramia_core.settings import Settings, load_settings
 from engramia_core.stores import create_store, open_store, storage_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from sqlalchemy import Engine
 
     from engramia_core.memory.embedding import EmbeddingProvider
+    from engramia_core.memory.store import PatternStore
 
 
 def directory(settings: Settings) -> Path:
@@ -39,16 +43,18 @@ def provider(settings: Settings) -> EmbeddingProvider | None:
     )
 
 
-def open_memory(settings: Settings, *, create: bool = False, source: Source = Source.SDK) -> Memory:
+def open_memory(
+    settings: Settings,
+    *,
+    create: bool = False,
+    source: Source = Source.SDK,
+    provider_of: Callable[[Settings], EmbeddingProvider | None] = provider,
+    clock: Callable[[], datetime] = utc_now,
+) -> Memory:
     """The memory that the settings name; ``NotFound`` when there is none, unless it may be created."""
-    make = create_store if create else open_store
-    embeddings = provider(settings)
-    return Memory(
-        make(directory(settings), settings["storage"]),
-        embeddings,
-        scope=scope(settings),
-        source=source,
-    )
+    embeddings, whose = provider_of(settings), scope(settings)
+    store = _store(settings, create_store if create else open_store)
+    return Memory(store, embeddings, scope=whose, source=source, clock=clock)
 
 
 def migration_engine() -> Engine:
@@ -65,11 +71,34 @@ def migration_engine() -> Engine:
     return sqlite_engine(place / DATABASE_FILE)
 
 
-def subject(settings: Settings) -> Subject:
-    """What the doctor examines: the memory, or why it does not open."""
-    place, whose, embeddings = directory(settings), scope(settings), provider(settings)
+def subject(
+    settings: Settings,
+    *,
+    provider_of: Callable[[Settings], EmbeddingProvider | None] = provider,
+) -> Subject:
+    """What the doctor examines: the memory and its model, or why they do not open."""
+    embeddings: EmbeddingProvider | None = None
+    store: PatternStore | None = None
+    without_provider: EngramiaError | None = None
+    unopened: EngramiaError | None = None
+    place, whose = directory(settings), scope(settings)
     try:
-        store = open_store(place, settings["storage"])
+        embeddings = provider_of(settings)
     except EngramiaError as error:
-        return Subject(place, whose, embeddings, None, error)
-    return Subject(place, whose, embeddings, store)
+        without_provider = error
+    try:
+        store = _store(settings, open_store)
+    except EngramiaError as error:
+        unopened = error
+    return Subject(place, whose, embeddings, store, unopened, without_provider)
+
+
+def _store(settings: Settings, make: Callable[[Path, str], PatternStore]) -> PatternStore:
+    place = directory(settings)
+    try:
+        return make(place, settings["storage"])
+    except OSError as error:
+        raise Unavailable(
+            f"{str(place)!r} cannot be opened: {error.strerror}",
+            hint="look at its name and rights, or run as the user that owns it",
+        ) from error

@@ -105,7 +105,7 @@ def load_settings(
     """The settings under these flags, this environment (the process's) and the ``engramia.toml`` in this directory.
 
     ``ENGRAMIA_CONFIG`` names another file. ``InvalidInput`` for a file that cannot be read, or that holds a name
-    nobody knows.
+    nobody knows; or for an empty flag, as ``--path "$UNSET"`` gives.
     """
     variables = os.environ if environment is None else environment
     named = variables.get("ENGRAMIA_CONFIG")
@@ -114,6 +114,8 @@ def load_settings(
     values = {}
     for setting in KNOWN:
         flag, variable = flags.get(setting.name), variables.get(setting.variable)
+        if flag == "":
+            raise InvalidInput(f"--{setting.name} is empty", hint="leave it out, or say which")
         if flag is not None:
             values[setting.name] = Value(setting, flag, "flag")
         elif variable:
@@ -147,5 +149,10 @@ def _read(path: Path, *, is_required: bool) -> dict[str, str]:
 
 
 def wants_color() -> bool:
-    """Whether a terminal may be written to in colour (no-color.org)."""
-    return not os.environ.get("NO_COLOR")
+    """Whether a terminal may be written to in colour (no-color.org), and can be."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def is_completing() -> bool:
+    """Whether a shell asks how a command line goes on."""
+    return "_ENGRAMIA_COMPLETE" in os.environ

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
+from engramia_core.errors import Refused
+
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
@@ -27,11 +29,20 @@ def current(connection: Connection) -> str | None:
 
 
 def upgrade(engine: Engine, to: str = "head") -> None:
-    """Bring the database to revision ``to``."""
+    """Bring the database to revision ``to``; ``Refused`` when it has one that this version does not know."""
+    from alembic.util import CommandError
+
     from alembic import command
 
     with engine.connect() as connection:
-        command.upgrade(_config(connection), to)
+        try:
+            command.upgrade(_config(connection), to)
+        except CommandError as error:
+            raise Refused(
+                f"the schema {current(connection)} of {str(engine.url.database)!r} is not known"
+                f" to this version, which has {HEAD}",
+                hint="install the version of Engramia that wrote it",
+            ) from error
 
 
 def downgrade(engine: Engine, to: str) -> None:

@@ -28,13 +28,14 @@ _OLDEST_SQLITE = (3, 35, 0)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is examined. ``unopened`` says why there is no store."""
+    """What is examined. ``unopened`` says why there is no store, ``without_provider`` why there is no provider."""
 
     directory: Path
     scope: Scope
     provider: EmbeddingProvider | None
     store: PatternStore | None
     unopened: EngramiaError | None = None
+    without_provider: EngramiaError | None = None
 
 
 def examine(subject: Subject) -> tuple[Finding, ...]:
@@ -44,11 +45,13 @@ def examine(subject: Subject) -> tuple[Finding, ...]:
 
 
 def _made(check: Callable[[Subject], Finding | None], subject: Subject) -> Finding | None:
+    name = check.__name__.removeprefix("check_")
     try:
         return check(subject)
     except EngramiaError as error:
-        name = check.__name__.removeprefix("check_")
         return Finding(name, Severity.PROBLEM, error.message, error.hint)
+    except OSError as error:
+        return Finding(name, Severity.PROBLEM, f"{str(subject.directory)!r}: {error.strerror}")
 
 
 def check_opens(subject: Subject) -> Finding:
@@ -73,6 +76,8 @@ def check_files(subject: Subject) -> Finding | None:
 
 def check_model(subject: Subject) -> Finding:
     """The embedding model works, and is the one the memory is searched by."""
+    if subject.without_provider is not None:
+        raise subject.without_provider
     if subject.provider is None:
         return Finding(
             "model", Severity.WARNING, "no embedding provider: recall is by words only",
