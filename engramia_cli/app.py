@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command as command_of
 from typing_extensions import override
 
 from engramia_cli.boundary import boundary
-from engramia_cli.context import CliContext
-from engramia_cli.options import Common, read_common
+from engramia_cli.exits import PROBLEMS_FOUND
+from engramia_cli.options import Group
+from engramia_cli.output import flush
 from engramia_cli.tree import ENTRIES, help_page
 from engramia_cli.version import version_line
 
 
-class Boundary(Common, TyperGroup):
-    """The root: finds commands by name, and turns their errors into messages."""
+class Root(Group):
+    """The root: finds commands by name, and ends with the exit code that is due."""
 
     @override
     def list_commands(self, ctx: Any) -> list[str]:
@@ -40,17 +40,22 @@ class Boundary(Common, TyperGroup):
         formatter.write(help_page())
 
     @override
-    def invoke(self, ctx: Any) -> Any:
-        ctx.obj = read_common(ctx, ctx.obj or CliContext())
-        with boundary():
-            return super().invoke(ctx)
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with boundary():
+                code = super().main(*args, **{**kwargs, "standalone_mode": False})
+                if code in {None, PROBLEMS_FOUND}:
+                    flush()
+        except typer.Exit as exit_:
+            code = exit_.exit_code
+        sys.exit(code)
 
 
 app = typer.Typer(
-    cls=Boundary,
+    cls=Root,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

@@ -9,45 +9,57 @@ import sys
 import tempfile
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typer import Exit
+from typer.exceptions import TyperException
 
-from engramia_cli.exits import BUG, exit_code
-from engramia_core.errors import EngramiaError
+from engramia_cli.context import CliContext
+from engramia_cli.exits import BUG, INTERRUPTED, READER_LEFT, exit_code
+from engramia_cli.output import note
+from engramia_cli.usage import explained
+from engramia_core.errors import EngramiaError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @contextmanager
-def boundary() -> Iterator[None]:
-    """Turn what is raised inside into a message on stderr and an exit code."""
+def boundary(ctx: Any = None) -> Iterator[None]:  # noqa: ANN401 -- Typer's own context
+    """Turn what is raised inside into a message on stderr and an exit code; ``ctx`` is the level it comes from."""
+    context = ctx.obj if ctx else CliContext()
     try:
         yield
     except EngramiaError as error:
-        tell(error)
-        raise Exit(exit_code(error)) from error
-    except (Exit, KeyboardInterrupt, BrokenPipeError):
+        raise _told(error, context) from error
+    except TyperException as error:
+        raise _told(explained(error, ctx), context) from error
+    except KeyboardInterrupt as error:
+        note("interrupted")
+        raise Exit(INTERRUPTED) from error
+    except BrokenPipeError as error:
+        raise Exit(READER_LEFT) from error
+    except Exit:
         raise
+    except OSError as error:  # what the machine refuses is no bug of ours
+        place = f"{error.filename}: " if error.filename else ""
+        raise _told(Unavailable(f"{place}{error.strerror or error}"), context) from error
     except Exception as error:
-        if type(error).__module__.startswith("typer."):  # usage: Typer shows it itself
-            raise
-        sys.stderr.write(
-            f"error: engramia has a bug: {type(error).__name__}: {error}\n"
-            f"hint: the traceback is in {_write_traceback()}; please report it\n"
-        )
+        note(f"error: engramia has a bug: {type(error).__name__}: {error}")
+        note(f"hint: the traceback is in {_write_traceback()}; please report it")
         raise Exit(BUG) from error
 
 
-def tell(error: EngramiaError) -> None:
-    """Write an error and its hint to stderr."""
-    sys.stderr.write(f"error: {error.message}\n")
+def _told(error: EngramiaError, context: CliContext) -> Exit:
+    """Write an error and its hint to stderr; the exit that is due."""
+    note(f"error: {error.message}")
     if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+        note(f"hint: {context.typed(error.hint)}")
+    return Exit(exit_code(error))
 
 
 def _write_traceback() -> str:
+    sys.stdout.flush()
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", prefix="engramia-", suffix=".traceback", delete=False
     ) as file:

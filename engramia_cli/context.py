@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from engramia_core import installation
-from engramia_core.memory.pattern import Source
-from engramia_core.settings import Settings, load_settings
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
 
     from engramia_core.library import Memory
+    from engramia_core.maintenance.checks import Subject
+    from engramia_core.memory.embedding import EmbeddingProvider
+    from engramia_core.scope import Scope
+    from engramia_core.settings import Settings
+
+_WHERE = ("path", "tenant", "project", "embeddings")
+"""The flags that the next command needs too, to be about the same memory."""
 
 
 @dataclass(frozen=True)
 class CliContext:
-    """Made at the root of the command line; a test passes its own."""
+    """Made at the root of the command line; a test passes its own environment, embeddings and clock."""
 
-    flags: Mapping[str, str | None] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
     output: str = "table"
     environment: Mapping[str, str] | None = None
-    given_memory: Memory | None = None
-    """The memory to use whatever the settings say."""
+    provider_of: Callable[[Settings], EmbeddingProvider | None] | None = None
+    clock: Callable[[], datetime] | None = None
 
     def with_options(self, options: Mapping[str, str | None]) -> CliContext:
         """This context with the options of one more level of the command line over it."""
@@ -35,6 +42,8 @@ class CliContext:
     @cached_property
     def settings(self) -> Settings:
         """The settings under the options given."""
+        from engramia_core.settings import load_settings
+
         return load_settings(self.flags, environment=self.environment)
 
     @property
@@ -42,13 +51,60 @@ class CliContext:
         """Whether a program reads the answer."""
         return self.output == "json"
 
+    @property
+    def directory(self) -> Path:
+        """Where the memory lies."""
+        from engramia_core import installation
+
+        return installation.directory(self.settings)
+
+    @property
+    def scope(self) -> Scope:
+        """Whose memory is meant; ``InvalidInput`` for a name that cannot be."""
+        from engramia_core import installation
+
+        return installation.scope(self.settings)
+
     @cached_property
     def memory(self) -> Memory:
         """The memory that the settings name; ``NotFound`` when there is none."""
-        return self.given_memory or installation.open_memory(self.settings, source=Source.CLI)
+        return self._open(create=False)
+
+    def make_memory(self) -> None:
+        """Make the memory that the settings name, or bring it to this version's schema."""
+        self._open(create=True).close()
+
+    def subject(self) -> Subject:
+        """What the doctor examines."""
+        from engramia_core import installation
+
+        return installation.subject(
+            self.settings, provider_of=self.provider_of or installation.provider
+        )
 
     def close(self) -> None:
         """Close the memory, if it was opened."""
-        opened = self.__dict__.get("memory")
-        if opened is not None and opened is not self.given_memory:
-            opened.close()
+        if "memory" in self.__dict__:
+            self.memory.close()
+
+    def typed(self, text: str) -> str:
+        """``text`` with the flags of this command line in each command it names, ready to be typed."""
+        flags = [
+            f"--{name} {shlex.quote(self.flags[name])} "
+            for name in _WHERE
+            if self.flags.get(name, "none") != "none" and f"--{name}" not in text
+        ]
+        return re.sub(r"\bengramia (?=[a-z])", lambda _: f"engramia {''.join(flags)}", text)
+
+    def _open(self, *, create: bool) -> Memory:
+        from engramia_core import installation
+        from engramia_core.library import utc_now
+        from engramia_core.memory.pattern import Source
+
+        return installation.open_memory(
+            self.settings,
+            create=create,
+            source=Source.CLI,
+            provider_of=self.provider_of or installation.provider,
+            clock=self.clock or utc_now,
+        )

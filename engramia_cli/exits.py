@@ -10,6 +10,8 @@ DONE: Final = 0
 BUG: Final = 1
 PROBLEMS_FOUND: Final = 7
 INTERRUPTED: Final = 130
+READER_LEFT: Final = 141
+"""The reader of a pipe wanted no more (``| head``): what the shell reports of any program this happens to."""
 
 BY_ERROR: Final[dict[type[errors.EngramiaError], int]] = {
     errors.InvalidInput: 2,

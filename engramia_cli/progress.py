@@ -1,4 +1,4 @@
-"""A progress bar for long work: on a terminal only, on stderr."""
+"""How far long work has come: a counter on stderr, on a terminal only."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rich.progress import Progress, TaskID
+_CLEAR_LINE = "\r\x1b[K"
 
 
-class Bar:
-    """Where the work stands."""
+class Counter:
+    """What is done so far."""
 
-    def __init__(self, shown: tuple[Progress, TaskID] | None) -> None:
-        self._shown = shown
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._done = 0
 
     def at(self, done: int) -> None:
         """``done`` units are done in all."""
-        if self._shown:
-            progress, task = self._shown
-            progress.update(task, completed=done)
+        self._done = done
+        if sys.stderr.isatty():
+            sys.stderr.write(f"{_CLEAR_LINE}{self._title}: {done:,}")
+            sys.stderr.flush()
 
     def advance(self, more: int) -> None:
         """``more`` units were done."""
-        if self._shown:
-            progress, task = self._shown
-            progress.advance(task, more)
+        self.at(self._done + more)
 
     def counted(self, items: Iterable[bytes]) -> Iterator[bytes]:
         """``items``, each one counted as it passes."""
@@ -38,14 +38,10 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Bar]:
-    """A bar for the block."""
-    if not sys.stderr.isatty():
-        yield Bar(None)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield Bar((progress, progress.add_task(title, total=None)))
+def progress(title: str) -> Iterator[Counter]:
+    """A counter for the block, gone when it ends."""
+    try:
+        yield Counter(title)
+    finally:
+        if sys.stderr.isatty():
+            sys.stderr.write(_CLEAR_LINE)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engramia_cli.help import COMMON, section
+
 
 class Entry(NamedTuple):
     """One command: ``module`` is below ``engramia_cli.commands`` and holds its application."""
@@ -41,32 +43,26 @@ OPERATION = (
 GROUPS = (("Memory", MEMORY), ("Upkeep", UPKEEP), ("Operation", OPERATION))
 ENTRIES = {entry.name: entry for _, entries in GROUPS for entry in entries}
 
-_OPTIONS = (
-    ("--path DIR", "The directory of the memory.  [ENGRAMIA_DATA_PATH; ./engramia_data]"),
-    ("--tenant NAME", "Whose memory.  [ENGRAMIA_TENANT; default]"),
-    ("--project NAME", "Which project of the tenant.  [ENGRAMIA_PROJECT; default]"),
-    ("--embeddings NAME", "minilm, openai[:MODEL] or none.  [ENGRAMIA_EMBEDDINGS; minilm]"),
-    ("--output table|json", "For people, or for programs.  [table]"),
+_INSTEAD = (
     ("--version", "Show the version."),
     ("--install-completion", "Install completion for this shell."),
     ("--show-completion", "Print it, to install it yourself."),
     ("-h, --help", "Show this page; engramia COMMAND --help shows a command's."),
 )
 
+_EXAMPLES = """\
+  engramia learn "Parse a CSV export" --code parse.py --score 9
+  engramia recall "Read numbers out of a spreadsheet dump\""""
+
 
 def help_page() -> str:
     """The first page of help."""
-    lines = [
-        "Usage: engramia [OPTIONS] COMMAND [ARGS]...",
-        "",
+    parts = [
+        "Usage: engramia [OPTIONS] COMMAND [ARGUMENTS]",
         "  The memory of what worked: learn it, recall it, let it age, put it back.",
-        "",
-        '  engramia learn "Parse a CSV export" --code parse.py --score 9',
-        '  engramia recall "Read numbers out of a spreadsheet dump"',
+        _EXAMPLES,
+        *(section(title, [(e.name, e.summary) for e in entries]) for title, entries in GROUPS),
+        section("Options, before or after the command", COMMON),
+        section("Options instead of a command", _INSTEAD),
     ]
-    for title, entries in GROUPS:
-        lines += ["", f"{title}:"]
-        lines += [f"  {entry.name:<10}{entry.summary}" for entry in entries]
-    lines += ["", "Options, before or after the command:"]
-    lines += [f"  {option:<22}{text}" for option, text in _OPTIONS]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(parts) + "\n"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engramia_cli.options import Command, Plan, new_app
-from engramia_cli.output import json_or, note, short, table, write
+from engramia_cli.output import json_or, note, write
+from engramia_cli.terminal import counted, one_line, table
 from engramia_core.errors import Busy
 from engramia_core.memory.aging import DEFAULT_MAX_PRUNE_PERCENT
+
+if TYPE_CHECKING:
+    from engramia_core.library import Memory
+    from engramia_core.memory.prune import AgingReport
 
 app = new_app(group=True, also_alone=True)
 
@@ -19,40 +24,48 @@ def aging(
     ctx: typer.Context,
     plan: Plan = False,
     max_prune_percent: Annotated[
-        float,
-        typer.Option(min=0, max=100, metavar="0..100", help="Stop if more of the scope would go."),
+        float, typer.Option(min=0, max=100, metavar="N", help="Stop if more would be pruned.")
     ] = DEFAULT_MAX_PRUNE_PERCENT,
 ) -> None:
-    """Put patterns whose survival fell below 0.1 in the trash, and purge what lay there for 30 days.
+    """Forget what has faded; it can be undone for 30 days.
 
     engramia aging --plan
-    engramia aging --path ./engramia_data        # from cron, as often as you like
-    engramia aging undo 01jdq3v8k2m5n7p9r1s3t5v7w9
+    engramia aging --path ./engramia_data
+    engramia aging undo 06h0jhcrop9o173958r0d0lmtg
 
-    Survival is score * 0.98 ** weeks, whatever the frequency of runs.
+    Patterns whose survival fell below 0.1 are pruned: they go to the trash, and what lay there for 30 days is purged.
+    Survival is score * 0.98 ** weeks however often this runs, so cron may run it as often as you like. If another run is
+    under way, this one does nothing.
     """
     if ctx.invoked_subcommand is not None:
         return
+    memory: Memory = ctx.obj.memory
     try:
-        report = ctx.obj.memory.run_aging(max_prune_percent=max_prune_percent, plan=plan)
+        report = memory.run_aging(max_prune_percent=max_prune_percent, plan=plan)
     except Busy as busy:
-        note(f"{busy.message}; nothing to do")
-        return
+        note(f"note: {busy.message}; nothing was done here")
+        report = _nothing_done(memory)
     if json_or(ctx, report):
         return
-    verb = "would be pruned" if report.planned else "pruned"
     if report.pruned:
         table(
             ("key", "survival", "task"),
-            ((f.key, f"{f.survival:.3f}", short(f.task)) for f in report.pruned),
+            ((f.key, f"{f.survival:.3f}", one_line(f.task)) for f in report.pruned),
         )
         write("")
     write(
-        f"{len(report.pruned):,} of {report.live:,} patterns {verb} ({report.percent:.1f} %),"
-        f" {report.purged:,} {'would be purged' if report.planned else 'purged'} from the trash"
+        f"{len(report.pruned):,} of {counted(report.live, 'pattern')}"
+        f" {'would be pruned' if plan else 'pruned'} ({report.percent:.1f} %),"
+        f" {report.purged:,} {'would be purged' if plan else 'purged'} from the trash"
     )
     if report.run and report.pruned:
-        write(f"undo within 30 days: engramia aging undo {report.run}")
+        write(f"undo within 30 days: {ctx.obj.typed(f'engramia aging undo {report.run}')}")
+
+
+def _nothing_done(memory: Memory) -> AgingReport:
+    from engramia_core.memory.prune import AgingReport
+
+    return AgingReport(False, None, memory.metrics().live, (), 0)
 
 
 @app.command(cls=Command)
@@ -60,13 +73,15 @@ def undo(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run, as aging printed it.")],
 ) -> None:
-    """Bring back whole what a run pruned; aging leaves it alone for 30 days.
+    """Bring back whole what a run pruned.
 
-    engramia aging undo 01jdq3v8k2m5n7p9r1s3t5v7w9
+    engramia aging undo 06h0jhcrop9o173958r0d0lmtg
+
+    Aging leaves what came back alone for 30 days. The runs are listed by: engramia aging runs
     """
     report = ctx.obj.memory.undo_aging(run)
     if not json_or(ctx, report):
-        write(f"{len(report.restored):,} patterns are back")
+        write(f"{counted(len(report.restored), 'pattern')} brought back")
 
 
 @app.command(cls=Command)

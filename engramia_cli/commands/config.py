@@ -5,14 +5,18 @@ from __future__ import annotations
 import typer
 
 from engramia_cli.options import Command, new_app
-from engramia_cli.output import json_or, table
+from engramia_cli.output import json_or
+from engramia_cli.terminal import printable, table
 
 app = new_app(group=True)
 
 
 @app.callback()
 def config() -> None:
-    """Show every setting and where it came from."""
+    """Show every setting and where it came from.
+
+    engramia config show
+    """
 
 
 @app.command(cls=Command)
@@ -20,6 +24,9 @@ def show(ctx: typer.Context) -> None:
     """Show every setting, its value, and where that came from; secrets are hidden.
 
     engramia config show
+
+    A flag comes before the environment, that before engramia.toml (ENGRAMIA_CONFIG names another file), that before the
+    default.
     """
     values = ctx.obj.settings.all()
     report = [
@@ -33,6 +40,9 @@ def show(ctx: typer.Context) -> None:
     ]
     if not json_or(ctx, report):
         table(
-            ("setting", "value", "from", "variable"),
-            ((v.setting.name, v.shown or "-", v.origin, v.setting.variable) for v in values),
+            ("setting", "variable", "from", "value"),
+            (
+                (v.setting.name, v.setting.variable, v.origin, printable(v.shown) or "-")
+                for v in values
+            ),
         )

@@ -6,22 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engramia_cli.options import Command, Key, Limit, Yes, new_app
-from engramia_cli.output import (
-    confirm,
-    day,
-    json_or,
-    note,
-    printable,
-    score,
-    short,
-    table,
-    write,
-    write_json,
-)
+from engramia_cli.options import Command, Key, Limit, Skills, Yes, new_app
+from engramia_cli.output import confirm, json_or, note, write
+from engramia_cli.terminal import age, facts, one_line, printable, score, table
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import check_key
-from engramia_core.memory.upkeep import survival_at
 
 if TYPE_CHECKING:
     from engramia_core.memory.pattern import Pattern
@@ -31,7 +20,11 @@ app = new_app(group=True)
 
 @app.callback()
 def patterns() -> None:
-    """List, show, delete and restore patterns."""
+    """List, show, delete and restore patterns.
+
+    engramia patterns list
+    engramia patterns show 06h0jhcrop9o173958r0d0lmtg
+    """
 
 
 @app.command("list", cls=Command)
@@ -41,69 +34,70 @@ def list_(
     after: Annotated[
         str | None, typer.Option(metavar="KEY", help="Go on after this key of the last page.")
     ] = None,
-    skill: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="With this skill.")
-    ] = None,
+    skill: Skills = None,
     trash: Annotated[bool, typer.Option("--trash", help="Those in the trash instead.")] = False,
 ) -> None:
     """List patterns, newest first.
 
     engramia patterns list --limit 50 --skill csv
     """
+    from engramia_core.memory.upkeep import survival_at
+
     memory = ctx.obj.memory
-    filters = Filters(skills=tuple(skill or ()))
     found = memory.store.page(
         memory.scope,
-        filters=filters,
+        filters=Filters(skills=tuple(skill or ())),
         limit=limit + 1,
         before=None if after is None else check_key(after),
         trashed=trash,
     )
-    page = found[:limit]
-    if json_or(ctx, {"patterns": page, "has_more": len(found) > limit}):
+    page, has_more = found[:limit], len(found) > limit
+    if json_or(ctx, {"patterns": page, "has_more": has_more}):
         return
     if not page:
-        write("no patterns in the trash" if trash else "no patterns yet")
+        note("note: no such patterns" + " in the trash" * trash)
         return
     now = memory.now()
     table(
-        ("key", "quality", "survival", "reused", "learned", "task"),
+        ("key", "quality", "survival", "uses", "age", "task"),
         (
             (
                 p.key,
                 score(p.quality),
                 f"{survival_at(p, now):.2f}",
-                str(p.reuse_count),
-                day(p.created_at, now),
-                short(p.task),
+                f"{p.reuse_count:,}",
+                age(p.created_at, now),
+                one_line(p.task),
             )
             for p in page
         ),
     )
-    if len(found) > limit:
-        note(f"more: engramia patterns list --after {page[-1].key}")
+    if has_more:
+        note(f"note: there are more; the same command with --after {page[-1].key} goes on")
 
 
 @app.command(cls=Command)
 def show(ctx: typer.Context, key: Key) -> None:
     """Show a pattern whole: task, facts, observations, code.
 
-    engramia patterns show 01jdq3v8k2m5n7p9r1s3t5v7w9
+    engramia patterns show 06h0jhcrop9o173958r0d0lmtg
     """
+    from engramia_core.memory.upkeep import survival_at
+
     memory = ctx.obj.memory
     pattern = memory.get(key)
     observations = memory.observations(key)
-    if ctx.obj.is_json:
-        write_json({"pattern": pattern, "observations": observations})
+    if json_or(ctx, {"pattern": pattern, "observations": observations}):
         return
-    write(f"{printable(pattern.task)}\n")
-    table(("fact", "value"), _facts(pattern, survival_at(pattern, memory.now())))
+    write(printable(pattern.task))
+    write("")
+    facts(_facts(pattern, survival_at(pattern, memory.now())))
     if observations:
         write("")
         table(
-            ("observed", "score", "source", "feedback"),
+            ("observed (UTC)", "score", "source", "feedback"),
             (
-                (f"{o.at:%Y-%m-%d %H:%M}", f"{o.score:.1f}", o.source, printable(o.feedback or ""))
+                (f"{o.at:%Y-%m-%d %H:%M}", f"{o.score:.1f}", o.source, one_line(o.feedback or ""))
                 for o in observations
             ),
         )
@@ -120,7 +114,7 @@ def _facts(pattern: Pattern, survival: float) -> list[tuple[str, str]]:
         ("success score", score(pattern.success_score)),
         ("survival", f"{survival:.2f}, pruned after {pattern.prune_after:%Y-%m-%d}"),
         ("reused", str(pattern.reuse_count)),
-        ("skills", ", ".join(pattern.skills) or "none"),
+        ("skills", printable(", ".join(pattern.skills)) or "none"),
         ("classification", pattern.classification),
         ("source", pattern.source),
         ("run", printable(pattern.run_id or "none")),
@@ -136,20 +130,21 @@ def _facts(pattern: Pattern, survival: float) -> list[tuple[str, str]]:
 def delete(ctx: typer.Context, key: Key, yes: Yes = False) -> None:
     """Put a pattern in the trash; restore brings it back for 30 days.
 
-    engramia patterns delete 01jdq3v8k2m5n7p9r1s3t5v7w9 --yes
+    engramia patterns delete 06h0jhcrop9o173958r0d0lmtg --yes
     """
     task = ctx.obj.memory.get(key).task
-    confirm(f"put {key} ({short(task)}) in the trash?", yes=yes)
+    confirm(f"put {key} ({one_line(task, 60)}) in the trash?", yes=yes)
     moved = ctx.obj.memory.delete(key)
     if not json_or(ctx, moved):
-        write(f"{key} is in the trash for 30 days; engramia patterns restore {key} brings it back")
+        command = ctx.obj.typed(f"engramia patterns restore {key}")
+        write(f"{key} is in the trash for 30 days; {command} brings it back")
 
 
 @app.command(cls=Command)
 def restore(ctx: typer.Context, key: Key) -> None:
     """Bring a pattern back from the trash as it was.
 
-    engramia patterns restore 01jdq3v8k2m5n7p9r1s3t5v7w9
+    engramia patterns restore 06h0jhcrop9o173958r0d0lmtg
     """
     moved = ctx.obj.memory.restore(key)
     if not json_or(ctx, moved):
@@ -160,7 +155,7 @@ def restore(ctx: typer.Context, key: Key) -> None:
 def history(ctx: typer.Context, key: Key) -> None:
     """Show what happened to a pattern, even after it was purged.
 
-    engramia patterns history 01jdq3v8k2m5n7p9r1s3t5v7w9
+    engramia patterns history 06h0jhcrop9o173958r0d0lmtg
     """
     events = ctx.obj.memory.history(check_key(key))
     if not events:
@@ -168,5 +163,5 @@ def history(ctx: typer.Context, key: Key) -> None:
     if not json_or(ctx, events):
         table(
             ("when (UTC)", "what", "detail"),
-            ((f"{e.at:%Y-%m-%d %H:%M:%S}", e.action, printable(e.detail)) for e in events),
+            ((f"{e.at:%Y-%m-%d %H:%M:%S}", e.action, one_line(e.detail)) for e in events),
         )

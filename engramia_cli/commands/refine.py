@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from engramia_cli.options import Command, Key, new_app
-from engramia_cli.output import json_or, score, write
+from engramia_cli.output import json_or, write
+from engramia_cli.terminal import counted, score
 
 app = new_app()
 
@@ -21,13 +22,15 @@ def refine(
         str | None, typer.Option(metavar="TEXT", help="What was wrong or right with it.")
     ] = None,
 ) -> None:
-    """Say how good a pattern turned out; all that was ever observed of it decides its quality.
+    """Say how good a pattern turned out; it moves the ranking.
 
-    engramia refine 01jdq3v8k2m5n7p9r1s3t5v7w9 --score 4 --feedback "fails on empty files"
+    engramia refine 06h0jhcrop9o173958r0d0lmtg --score 4 --feedback "fails on empty files"
+
+    All that was ever observed of a pattern decides its quality. What --feedback says twice is an issue: engramia feedback
     """
     refined = ctx.obj.memory.refine(key, score_, feedback)
     if not json_or(ctx, refined):
         write(
             f"{key}: quality {score(refined.quality_before)} -> {score(refined.quality)}"
-            f" after {refined.observations} observation{'s' * (refined.observations != 1)}"
+            f" after {counted(refined.observations, 'observation')}"
         )

@@ -6,16 +6,20 @@ import typer
 
 from engramia_cli.options import Command, Key, new_app
 from engramia_cli.output import json_or, write
+from engramia_cli.terminal import counted
 
 app = new_app()
 
 
 @app.command(cls=Command)
 def reuse(ctx: typer.Context, key: Key) -> None:
-    """Say that a pattern was used: 0.1 more survival, one more on its counter.
+    """Say that a pattern was used; it survives longer.
 
-    engramia reuse 01jdq3v8k2m5n7p9r1s3t5v7w9
+    engramia reuse 06h0jhcrop9o173958r0d0lmtg
+
+    Its survival grows by 0.1, its counter by one.
     """
     reused = ctx.obj.memory.reuse(key)
     if not json_or(ctx, reused):
-        write(f"{key}: survival {reused.survival:.2f}, reused {reused.reuse_count} times")
+        times = counted(reused.reuse_count, "time")
+        write(f"{key}: survival {reused.survival:.2f}, reused {times}")

@@ -2,57 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import typer
 
 from engramia_cli.options import Command, new_app
-from engramia_cli.output import json_or, table
-from engramia_core import installation
-from engramia_core.stores import storage_in
+from engramia_cli.output import json_or
+from engramia_cli.terminal import facts, printable
 
 app = new_app()
 
 
 @app.command(cls=Command)
 def status(ctx: typer.Context) -> None:
-    """Show what the memory holds, where, and by which model it is searched.
+    """Show what the memory holds.
 
     engramia status --output json
+
+    Also where it lies, by which model it is searched, and when aging last changed it.
     """
+    from engramia_core.stores import storage_in
+
     memory = ctx.obj.memory
-    place = installation.directory(ctx.obj.settings)
     counts = memory.metrics()
     model = memory.store.model(memory.scope)
-    runs = memory.aging_runs()
+    last = next(iter(memory.aging_runs()), None)
     report = {
-        "path": str(place.resolve()),
-        "storage": storage_in(place),
+        "path": str(ctx.obj.directory.resolve()),
+        "storage": storage_in(ctx.obj.directory),
         "schema": memory.store.schema_revision(),
-        "scope": asdict(memory.scope),
+        "scope": memory.scope,
         "model": model,
         "counts": counts,
-        "last_aging": runs[0] if runs else None,
+        "last_aging": last,
     }
     if json_or(ctx, report):
         return
-    searched = f"{model.model_id} ({model.dimensions} dimensions)" if model else "none yet"
     rows = [
-        ("memory", f"{report['path']} ({report['storage']}, schema {report['schema']})"),
+        (
+            "memory",
+            f"{printable(str(report['path']))} ({report['storage']}, schema {report['schema']})",
+        ),
         ("scope", str(memory.scope)),
         ("patterns", f"{counts.live:,} live, {counts.trashed:,} in the trash"),
         ("observations", f"{counts.observations:,}"),
         ("issues", f"{counts.clusters:,}"),
-        ("model", searched),
+        ("model", f"{model.model_id} ({model.dimensions} dimensions)" if model else "none yet"),
         ("vectors", f"{counts.embedded:,} of {counts.live:,}"),
         (
             "last aging",
-            f"{runs[0].at:%Y-%m-%d %H:%M} UTC, {runs[0].pruned:,} pruned"
-            if runs
+            f"{last.at:%Y-%m-%d %H:%M} UTC, {last.pruned:,} pruned, {last.purged:,} purged"
+            if last
             else "never changed anything",
         ),
     ]
-    if counts.embedded < counts.live:
-        missing = counts.live - counts.embedded
-        rows.append(("to do", f"{missing:,} patterns are found by words only: engramia reindex"))
-    table(("what", "value"), rows)
+    missing = counts.live - counts.embedded
+    if missing:
+        command = ctx.obj.typed("engramia reindex")
+        rows.append(("to do", f"{missing:,} patterns are found by words only: {command}"))
+    facts(rows)

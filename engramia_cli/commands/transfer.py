@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from engramia_cli.files import rewindable
 from engramia_cli.options import Command, Plan, new_app
-from engramia_cli.output import json_or, note, table, write
-from engramia_cli.progress import progress_bar
-from engramia_core.errors import InvalidInput, Unavailable
-from engramia_core.files import write_atomically
-from engramia_core.memory.transfer import OnConflict
+from engramia_cli.output import json_or, note, write, write_bytes
+from engramia_cli.progress import progress
+from engramia_cli.terminal import facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from engramia_core.memory.transfer import ImportReport
 
 export = new_app()
 import_ = new_app()
+
+_COUNTED = {
+    "added": "added",
+    "unchanged": "unchanged",
+    "overwritten": "overwritten",
+    "skipped": "skipped",
+    "rekeyed": "under a new key",
+    "vectors_reused": "vectors taken over",
+    "vectors_embedded": "vectors embedded",
+    "without_vector": "without a vector",
+    "issues": "issues",
+}
 
 
 @export.command("export", cls=Command)
@@ -33,20 +40,25 @@ def export_command(
         bool, typer.Option("--with-vectors", help="Vectors too, so that an import need not embed.")
     ] = False,
 ) -> None:
-    """Write the memory as NDJSON: a header, a line a pattern, a footer with a checksum.
+    """Write the memory as NDJSON.
 
     engramia export --file memory.ndjson --with-vectors
     engramia export | engramia --path other import -
+
+    A header, a line a pattern, and a footer with a checksum. Two exports of one state are equal to the byte.
     """
+    from engramia_core.files import write_atomically
+
     lines = ctx.obj.memory.export(with_vectors=with_vectors)
     if file == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.writelines(lines)
-        sys.stdout.buffer.flush()
+        for line in lines:
+            write_bytes(line)
         return
-    with progress_bar("exporting") as bar:
-        write_atomically(Path(file), bar.counted(lines))
-    note(f"wrote {file}")
+    with progress("exporting") as counter:
+        write_atomically(Path(file), counter.counted(lines))
+    size_bytes = Path(file).stat().st_size
+    if not json_or(ctx, {"file": file, "size_bytes": size_bytes}):
+        write(f"wrote {file} ({size_bytes:,} bytes)")
 
 
 @import_.command("import", cls=Command)
@@ -54,57 +66,34 @@ def import_command(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="An export; - is stdin.")],
     on_conflict: Annotated[
-        OnConflict, typer.Option(help="What to do with a key that is stored with other content.")
-    ] = OnConflict.SKIP,
+        Literal["skip", "overwrite", "new-key", "fail"],
+        typer.Option(
+            metavar="WHAT",
+            help="With a key that is stored with other content: skip, overwrite, new-key or fail.",
+        ),
+    ] = "skip",
     plan: Plan = False,
 ) -> None:
-    """Bring an export in; the same one twice changes nothing.
+    """Bring an export in.
 
     engramia import memory.ndjson --plan
     engramia import memory.ndjson --on-conflict overwrite
 
-    A file that was cut off or altered is refused before anything is written. Vectors are taken over when the model is the
-    same.
+    The same one twice changes nothing. A file that was cut off or altered is refused before anything is written. Vectors
+    are taken over when the model is the same.
     """
+    from engramia_core.memory.transfer import OnConflict
+
     memory = ctx.obj.memory
-    with _rewindable(file) as source, progress_bar("importing") as bar:
-        report = memory.import_data(
-            source, on_conflict=on_conflict, plan=plan, progress=bar.advance
+    with rewindable(file) as source, progress("importing") as counter:
+        report: ImportReport = memory.import_data(
+            source, on_conflict=OnConflict(on_conflict), plan=plan, progress=counter.advance
         )
     if json_or(ctx, report):
         return
-    rows = (
-        ("added", report.added),
-        ("unchanged", report.unchanged),
-        ("overwritten", report.overwritten),
-        ("skipped", report.skipped),
-        ("under a new key", report.rekeyed),
-        ("vectors taken over", report.vectors_reused),
-        ("vectors embedded", report.vectors_embedded),
-        ("without a vector", report.without_vector),
-        ("issues", report.issues),
-    )
     write("the import would do this:" if plan else "imported:")
-    table(("what", "how many"), ((name, f"{count:,}") for name, count in rows if count))
+    counts = [(name, getattr(report, field)) for field, name in _COUNTED.items()]
+    facts([(f"  {name}", f"{count:,}") for name, count in counts if count] or [("  nothing", "")])
     if report.without_vector and not plan:
-        note("note: patterns without a vector are found by words only, until: engramia reindex")
-
-
-@contextmanager
-def _rewindable(name: str) -> Iterator[BinaryIO]:
-    """A file that can be read twice; stdin is copied to a temporary one first."""
-    if name != "-":
-        try:
-            file = Path(name).open("rb")  # noqa: SIM115 -- closed below; only opening may fail like this
-        except OSError as error:
-            raise InvalidInput(f"{name!r} cannot be read: {error.strerror}") from error
-        with file:
-            yield file
-        return
-    with tempfile.TemporaryFile() as spool:
-        try:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-        except OSError as error:
-            raise Unavailable(f"stdin could not be kept: {error.strerror}") from error
-        spool.seek(0)
-        yield spool
+        command = ctx.obj.typed("engramia reindex")
+        note(f"note: patterns without a vector are found by words only, until: {command}")
