@@ -72,10 +72,10 @@ def run_aging(
     if plan:
         expired = store.expired(scope, now)
         purged = store.in_trash(scope, until=until)
-        return _report(store.counts(scope).live, expired, len(purged), now=now, run=None, plan=True)
+        return _report(store.live_count(scope), expired, len(purged), now=now, run=None, plan=True)
     with store.alone(scope, _OPERATION, owner=owner, now=now), store.write(scope) as writer:
         expired = store.expired(scope, now)
-        live = store.counts(scope).live
+        live = store.live_count(scope)
         _check_share(len(expired), live, max_prune_percent)
         purged = store.in_trash(scope, until=until)
         if not expired and not purged:

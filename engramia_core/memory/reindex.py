@@ -36,7 +36,7 @@ class ReindexReport:
 def plan_reindex(store: PatternStore, embedder: Embedder, scope: Scope) -> ReindexReport:
     """What a reindex would embed; it spends and changes nothing."""
     before = store.model(scope)
-    live = store.counts(scope).live
+    live = store.live_count(scope)
     is_same = before == embedder.model
     missing = store.without_vector(scope, limit=max(live, 1)) if is_same else _all(store, scope)
     characters = sum(len(pattern.task) for pattern in missing)
@@ -58,7 +58,7 @@ def reindex(
     Until the end the search by vector finds only those. ``Busy`` when another reindex is under way.
     """
     before = store.model(scope)
-    live = store.counts(scope).live
+    live = store.live_count(scope)
     embedded = characters = 0
     with store.alone(scope, "reindex", owner=owner, now=now):
         if before != embedder.model:

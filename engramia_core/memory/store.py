@@ -221,6 +221,10 @@ class PatternStore(Protocol):
         """Those of ``texts`` whose vector of that model is stored already, with it."""
         ...
 
+    def live_count(self, scope: Scope) -> int:
+        """How many live patterns the scope has; cheaper than ``counts``."""
+        ...
+
     def counts(self, scope: Scope) -> Counts:
         """How much the scope holds."""
         ...

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.store import PatternStore
     from engramia_core.scope import Scope
 
-_BATCH = 500
+_BATCH = 1_000
 
 
 class OnConflict(StrEnum):
@@ -79,7 +79,7 @@ def export(store: PatternStore, scope: Scope, *, with_vectors: bool = False) -> 
         schema=store.schema_revision(),
         model=model,
         with_vectors=with_vectors and model is not None,
-        patterns=store.counts(scope).live,
+        patterns=store.live_count(scope),
         issues=len(clusters),
     )
     digest = hashlib.sha256()
@@ -139,7 +139,7 @@ def _check_place(line: Line, number: int, *, after: bytes | None) -> None:
 
 
 class Importer:
-    """Brings a verified export into a scope, 500 patterns to a transaction.
+    """Brings a verified export into a scope, a thousand patterns to a transaction.
 
     Killed half-way, the same import goes on: what is stored already is unchanged then.
     """
@@ -291,7 +291,7 @@ def _parsed(raw: bytes, number: int, header: Header | None) -> Line:
 
 
 def _batches(file: BinaryIO) -> Iterator[tuple[list[Record], list[Cluster]]]:
-    """The patterns and issues of a verified export, 500 lines at a time."""
+    """The patterns and issues of a verified export, a thousand lines at a time."""
     while lines := list(islice(file, _BATCH)):
         with without_collector():
             parsed = [parse_line(line) for line in lines]

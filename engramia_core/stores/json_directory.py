@@ -195,6 +195,10 @@ class JSONDirectoryStore(PatternStore):
             }
 
     @override
+    def live_count(self, scope: Scope) -> int:
+        return self.counts(scope).live
+
+    @override
     def counts(self, scope: Scope) -> Counts:
         with self._fresh(scope) as loaded:
             return json_search.counts(loaded)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 DATABASE_FILE = "engramia.db"
 _BUSY_TIMEOUT_S = 30
-_CACHE_KIB = 64 * 1024
+_CACHE_KIB = 16 * 1024
 _HINTS = {
     "locked": "another process holds it; try again",
     "full": "free some disk space and try again; nothing was changed",
@@ -202,6 +202,11 @@ class SQLiteStore(PatternStore):
     ) -> Mapping[str, Vector]:
         with self._reading() as connection:
             return reads.known_vectors(connection, scope, model_id, texts)
+
+    @override
+    def live_count(self, scope: Scope) -> int:
+        with self._reading() as connection:
+            return reads.live_count(connection, scope)
 
     @override
     def counts(self, scope: Scope) -> Counts:

@@ -140,6 +140,10 @@ class MemoryStore(PatternStore):
         }
 
     @override
+    def live_count(self, scope: Scope) -> int:
+        return self.counts(scope).live
+
+    @override
     def counts(self, scope: Scope) -> Counts:
         state = self._state(scope)
         live = [state.records[p.key] for p in state.patterns(trashed=False)]

@@ -82,8 +82,8 @@ def get(connection: Connection, scope: Scope, keys: Sequence[str]) -> dict[str, 
     return found
 
 
-def tasks(connection: Connection, scope: Scope, keys: Collection[str]) -> dict[str, str]:
-    """The tasks of the patterns under ``keys``, which exist."""
+def live_tasks(connection: Connection, scope: Scope, keys: Collection[str]) -> dict[str, str]:
+    """The tasks of those patterns under ``keys`` that are not in the trash."""
     found: dict[str, str] = {}
     wanted = list(keys)
     while wanted:
@@ -100,6 +100,7 @@ def _tasks(count: int) -> CompiledStatement:
             t.patterns.c.tenant_id == bindparam("tenant_id"),
             t.patterns.c.project_id == bindparam("project_id"),
             t.patterns.c.key.in_([bindparam(f"k{number}") for number in range(count)]),
+            _LIVE,
         )
     )
 

@@ -50,10 +50,10 @@ class RelationalWriter(StoreWriter):
     @override
     def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
         proposed = signature_index.propose(self._connection, self._scope, Kind.TASK, tasks)
-        texts = reads.tasks(self._connection, self._scope, set().union(*proposed))
+        texts = reads.live_tasks(self._connection, self._scope, set().union(*proposed))
         known = {key: words_of(task) for key, task in texts.items()}
         near = [
-            [key for key in sorted(keys) if jaccard(words, known[key]) > SAME_TASK]
+            [k for k in sorted(keys) if k in known and jaccard(words, known[k]) > SAME_TASK]
             for words, keys in zip(tasks, proposed, strict=True)
         ]
         patterns = reads.get(self._connection, self._scope, list(set().union(*near)))
@@ -177,16 +177,12 @@ class RelationalWriter(StoreWriter):
         rows = [pattern_row(self._scope, pattern) for pattern in patterns]
         _UPDATE_PATTERN.run_many(self._connection, t.patterns.c.keys(), rows)
         before = [stored[pattern.key] for pattern in patterns]
-        moved = [
-            (old, new)
-            for old, new in zip(before, patterns, strict=True)
-            if (old.task, old.trashed is None) != (new.task, new.trashed is None)
+        retold = [
+            (old, new) for old, new in zip(before, patterns, strict=True) if old.task != new.task
         ]
-        self._unindex([old for old, _ in moved])
-        self._index([new for _, new in moved])
-        for old, new in moved:
-            if old.task != new.task:
-                self._drop_vectors([new.key], None)
+        self._unindex([old for old, _ in retold])
+        self._index([new for _, new in retold])
+        self._drop_vectors([new.key for _, new in retold], None)
         reskilled = [
             new for old, new in zip(before, patterns, strict=True) if old.skills != new.skills
         ]
@@ -222,12 +218,12 @@ class RelationalWriter(StoreWriter):
         self._delete_by_key(t.patterns, [pattern.key for pattern in gone])  # the rest by cascade
 
     def _index(self, patterns: Iterable[Pattern]) -> None:
-        live = [(p.key, words_of(p.task)) for p in patterns if p.trashed is None]
-        signature_index.add(self._connection, self._scope, Kind.TASK, live)
+        texts = [(pattern.key, words_of(pattern.task)) for pattern in patterns]
+        signature_index.add(self._connection, self._scope, Kind.TASK, texts)
 
     def _unindex(self, patterns: Iterable[Pattern]) -> None:
-        live = [(p.key, words_of(p.task)) for p in patterns if p.trashed is None]
-        signature_index.remove(self._connection, self._scope, Kind.TASK, live)
+        texts = [(pattern.key, words_of(pattern.task)) for pattern in patterns]
+        signature_index.remove(self._connection, self._scope, Kind.TASK, texts)
 
     def _insert_skills(self, patterns: Iterable[Pattern]) -> None:
         rows = [

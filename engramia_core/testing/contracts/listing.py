@@ -107,6 +107,7 @@ class ListingContract(StoreCase):
         with store.write(SCOPE) as writer:
             writer.put_clusters([a_cluster("c")])
         assert store.counts(SCOPE) == Counts(2, 1, 2, 1, 1)
+        assert store.live_count(SCOPE) == 2
 
     def test_clusters_come_by_id_and_are_replaced_by_it(self, store: PatternStore) -> None:
         louder = a_cluster("b", occurrences=2, weight=1.75, weight_set_at=days(3))
