@@ -38,5 +38,5 @@ def bm25(
             scores[name] += rarity * (_K1 + 1) / (1 + _K1 * length)
     missing = words - len(postings)
     best += missing * math.log1p((texts + 0.5) / 0.5)
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    return [(name, min(score / best, 1.0)) for name, score in ranked] if best else []
+    relevant = ((name, min(score / best, 1.0)) for name, score in scores.items())
+    return sorted(relevant, key=lambda item: (-item[1], item[0]))

@@ -36,7 +36,8 @@ _FIRST_LOOK = 256
 _WIDEN = 8
 """How many times more candidates are looked at when those seen do not settle the answer."""
 _COMPARED_PER_RESULT = 4
-"""How many candidates are compared with one another for each result that is wanted."""
+_COMPARED = 20
+"""How many candidates are compared with one another: so many for each result that is wanted, and at least so many."""
 _REJECTED_SHOWN = 10
 _LEXICAL_FLOOR = 0.25
 _LEXICAL = Calibration(FixedFloor(_LEXICAL_FLOOR), adapt=0.6, duplicate=0.9)
@@ -200,7 +201,7 @@ def _settled(
     An effective score is never above its similarity, so a candidate that was not seen cannot beat one whose
     effective score is at least the lowest similarity that was. More is looked at until that settles the answer.
     """
-    look, compared = _FIRST_LOOK, question.limit * _COMPARED_PER_RESULT
+    look, compared = _FIRST_LOOK, max(question.limit * _COMPARED_PER_RESULT, _COMPARED)
     found = _look(search, question, look, now)
     while True:
         rows = found.order[:compared]

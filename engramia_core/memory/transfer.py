@@ -100,6 +100,7 @@ def export(store: PatternStore, scope: Scope, *, with_vectors: bool = False) -> 
 
 def verify(file: BinaryIO) -> Header:
     """Read an export to its end and rewind it; ``InvalidInput`` names the line that is wrong, or what is missing."""
+    file.seek(0)
     digest = hashlib.sha256()
     header: Header | None = None
     footer: bytes | None = None
@@ -181,7 +182,7 @@ class Importer:
             batch = self._sort(records, report)
             source = header.model if header.with_vectors else None
             self._bring(batch, source, model, report)
-            issues = self._wanted(clusters)
+            issues = self._wanted(clusters) if clusters else []
             report.issues += len(issues)
             if not plan:
                 self._write(batch, issues, model)
@@ -224,8 +225,6 @@ class Importer:
 
     def _wanted(self, clusters: Sequence[Cluster]) -> list[Cluster]:
         """The issues to write: those that are not stored, or with ``overwrite`` not stored so."""
-        if not clusters:
-            return []
         stored = {cluster.cluster_id: cluster for cluster in self._store.clusters(self._scope)}
         if self._on_conflict is OnConflict.OVERWRITE:
             return [c for c in clusters if stored.get(c.cluster_id) != c]
