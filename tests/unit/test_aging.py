@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ from engramia_core.testing.builders import START, days
 
 RATES = st.sampled_from([SURVIVAL_PER_WEEK, CLUSTER_PER_WEEK])
 VALUES = st.floats(0.1001, 10)
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(START.tzinfo))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 SPANS = st.timedeltas(timedelta(0), timedelta(days=4000))
 
 

@@ -132,7 +132,7 @@ def test_long_lines_are_not_all_held_in_one_transaction() -> None:
 
 def test_what_was_learned_before_the_provider_failed_is_kept() -> None:
     store = MemoryStore()
-    given = []
+    given: list[Draft] = []
 
     def learn(drafts: Sequence[Draft]) -> tuple[Learned, ...]:
         if given:

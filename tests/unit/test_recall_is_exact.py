@@ -44,7 +44,7 @@ def answer_by_looking_at_all(
     query = embeddings.embed([QUESTION])[0]
     cosines = embeddings.embed([p.task for p in patterns]) @ query
     similarity = np.round(np.clip(cosines, 0, 1), 6)
-    quality = [np.nan if p.quality is None else np.float32(p.quality) for p in patterns]
+    quality = np.array([p.quality for p in patterns], dtype=np.float32)
     set_at = [p.updated_at.timestamp() for p in patterns]
     effective = effective_scores(similarity, quality, set_at, ranking=ranking, now=START)
     order = sorted(
@@ -79,9 +79,10 @@ PATTERNS = st.lists(st.tuples(TASKS, QUALITIES, st.integers(-5, 100)), max_size=
 def test_a_small_memory_is_answered_as_by_looking_at_all(
     rows: list[tuple[str, float | None, int]], limit: int, weight: float
 ) -> None:
+    """Up to four candidates for each result are compared with one another; here that is all."""
     patterns = [
         a_pattern(f"k{n:02}", task, quality=quality, updated_at=START - timedelta(days=age))
-        for n, (task, quality, age) in enumerate(rows)
+        for n, (task, quality, age) in enumerate(rows[: 4 * limit])
     ]
     store = MemoryStore()
     fill(store, patterns)
