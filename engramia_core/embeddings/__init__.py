@@ -20,9 +20,9 @@ def open_provider(
     ``InvalidInput`` for another name, or when the API key is missing. Nothing is loaded and nobody is asked yet.
     """
     scheme, _, rest = spec.partition(":")
-    if scheme == "none":
+    if spec == "none":
         return None
-    if scheme == "minilm":
+    if spec == "minilm":
         from engramia_core.embeddings.minilm import MiniLMEmbeddings
 
         return MiniLMEmbeddings()
@@ -46,8 +46,8 @@ def _openai(rest: str, api_key: str | None, base_url: str | None) -> EmbeddingPr
             hint="set OPENAI_API_KEY, or --embeddings minilm",
         )
     model, _, dimensions = rest.partition(":")
-    if dimensions and not dimensions.isdigit():
-        raise InvalidInput(f"dimensions {dimensions!r} are not a whole number")
+    if dimensions and not (dimensions.isdecimal() and int(dimensions)):
+        raise InvalidInput(f"dimensions {dimensions!r} are not a positive whole number")
     return OpenAIEmbeddings(
         api_key,
         model or DEFAULT_MODEL,
