@@ -63,6 +63,13 @@ _LIVE_TASKS = CompiledStatement(
         _LIVE,
     )
 )
+_ACTIVE_MODEL = CompiledStatement(
+    select(t.models.c.model_id, t.models.c.dimensions).where(
+        t.models.c.tenant_id == bindparam("tenant_id"),
+        t.models.c.project_id == bindparam("project_id"),
+        t.models.c.is_active,
+    )
+)
 
 
 def _scope_binds(scope: Scope) -> dict[str, str]:
@@ -336,11 +343,8 @@ def counts(connection: Connection, scope: Scope, model_id: str | None) -> Counts
 
 def model(connection: Connection, scope: Scope) -> EmbeddingModel | None:
     """The scope's model."""
-    statement = select(t.models.c.model_id, t.models.c.dimensions).where(
-        in_scope(t.models, scope), t.models.c.is_active
-    )
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else EmbeddingModel(row.model_id, row.dimensions)
+    rows = _ACTIVE_MODEL.rows(connection, _scope_binds(scope))
+    return EmbeddingModel(*rows[0]) if rows else None
 
 
 def clusters(connection: Connection, scope: Scope) -> list[Cluster]:
