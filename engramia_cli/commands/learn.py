@@ -135,9 +135,8 @@ def _learn_batch(ctx: typer.Context, name: str, on_duplicate: OnDuplicate) -> No
                 progress=show,
             )
         except (EngramiaError, KeyboardInterrupt):
-            note(
-                f"note: stopped after {counted(done, 'line')}; they are stored, and known next time"
-            )
+            if done:
+                note(f"note: what {counted(done, 'line')} held is stored and known next time")
             raise
     if not json_or(ctx, report):
         write(_summary(report))
