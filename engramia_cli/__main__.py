@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 from engramia_core.settings import is_completing
+
+_COLLECT_AFTER = 50_000
+"""New objects after which reference cycles are looked for: loading libraries makes many, and none to be freed."""
 
 
 def main() -> None:
@@ -29,6 +33,7 @@ def _run(arguments: list[str]) -> None:
 
         _answer(version_line())
     else:
+        gc.set_threshold(_COLLECT_AFTER)
         from engramia_cli.app import app
 
         app(prog_name="engramia")
