@@ -1,4 +1,4 @@
-"""Stores for the tests of the rules: the fake, and SQLite where the store matters."""
+"""Stores for the tests of the rules: the fake, and the real ones where the store matters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
+from engramia_core.stores.json_directory import JSONDirectoryStore
 from engramia_core.stores.sqlite import SQLiteStore
 from engramia_core.testing.memory_store import MemoryStore
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engramia_core.memory.store import PatternStore
+
+
+settings.register_profile("no test measures time", deadline=None)
+settings.load_profile("no test measures time")
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +59,14 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+@pytest.fixture
+def json(tmp_path: Path) -> JSONDirectoryStore:
+    """An empty store of files."""
+    return JSONDirectoryStore.create(tmp_path / "files")
+
+
+@pytest.fixture(params=["store", "sqlite", "json"])
 def any_store(request: pytest.FixtureRequest) -> PatternStore:
-    """The fake, then SQLite."""
-    if request.param == "fake":
-        return MemoryStore()
-    sqlite: SQLiteStore = request.getfixturevalue("sqlite")
-    return sqlite
+    """The fake, then each real one."""
+    chosen: PatternStore = request.getfixturevalue(request.param)
+    return chosen

@@ -234,7 +234,7 @@ YEARS = st.builds(
 ).map(lambda year: Year(year.scores, [use for use in year.uses if use[0] < len(year.scores)]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(YEARS, st.lists(st.floats(0, 365), max_size=20))
 def test_aging_forgets_the_same_however_often_it_runs(year: Year, moments: list[float]) -> None:
     once, *others = (lived(MemoryStore(), year, s) for s in (ONCE, WEEKLY, DAILY, moments))
