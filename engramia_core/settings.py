@@ -156,3 +156,8 @@ def wants_color() -> bool:
 def is_completing() -> bool:
     """Whether a shell asks how a command line goes on."""
     return "_ENGRAMIA_COMPLETE" in os.environ
+
+
+def forbid_telemetry() -> None:
+    """Keep onnxruntime from writing a device id and from sending usage; say it before it is imported."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"

