@@ -146,7 +146,7 @@ def errors_page() -> Iterator[str]:
     )
     yield "An error is two lines on stderr: what failed, with the value, and the next thing to type."
     yield from ("", "```text", "error: there is no memory in 'memory'")
-    yield from ("hint: engramia init --path memory", "```", "")
+    yield from ("hint: check the path, or make one there: engramia init --path memory", "```", "")
     yield from ("## Exit codes", "")
     by_code = [(code, _MEANINGS[name], "") for name, code in _plain_codes()]
     for error, code in exits.BY_ERROR.items():

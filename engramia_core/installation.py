@@ -59,7 +59,7 @@ def open_memory(
 
 def migration_engine() -> Engine:
     """The engine of the database that the settings name, for Alembic's own command line."""
-    from engramia_core.stores.sqlite import DATABASE_FILE, sqlite_engine
+    from engramia_core.stores.sqlite_engine import DATABASE_FILE, sqlite_engine
 
     settings = load_settings({})
     place = directory(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from engramia_core.errors import InvalidInput, NotFound, Refused
@@ -20,13 +21,19 @@ def storage_in(directory: Path) -> str | None:
     return next((scheme for scheme in SCHEMES if (directory / _MARKERS[scheme]).is_file()), None)
 
 
+def no_memory(directory: Path) -> NotFound:
+    """That nothing was found where a memory was expected; a mistyped path is the likeliest reason."""
+    return NotFound(
+        f"there is no memory in {str(directory)!r}",
+        hint=f"check the path, or make one there: engramia init --path {quote(str(directory))}",
+    )
+
+
 def open_store(directory: Path, storage: str = "auto") -> PatternStore:
     """The memory in a directory; ``NotFound`` when there is none of that storage."""
     found = storage_in(directory)
     if found is None:
-        raise NotFound(
-            f"there is no memory in {str(directory)!r}", hint=f"engramia init --path {directory}"
-        )
+        raise no_memory(directory)
     _check_scheme(storage)
     if storage not in {"auto", found}:
         raise NotFound(

@@ -11,7 +11,6 @@ Every question first looks for files that changed, so edits by hand and by other
 
 from __future__ import annotations
 
-import shlex
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from engramia_core.errors import EngramiaError, NotFound, Refused, Unavailable
+from engramia_core.errors import EngramiaError, Refused, Unavailable
 from engramia_core.memory.store import PatternStore
-from engramia_core.stores import json_search
+from engramia_core.stores import json_search, no_memory
 from engramia_core.stores.file_lock import held_alone
 from engramia_core.stores.json_disk import make_folder
 from engramia_core.stores.json_lock import WriteLock
@@ -67,10 +66,7 @@ class JSONDirectoryStore(PatternStore):
     def __init__(self, path: Path) -> None:
         """Open the memory in ``path``; ``NotFound`` when there is none."""
         if not (path / MEMORY_FILE).is_file():
-            raise NotFound(
-                f"no memory in {path}",
-                hint=f"engramia init --path {shlex.quote(str(path))} --storage json",
-            )
+            raise no_memory(path)
         self.path = path
         self._tree = FileTree(path)
         self._loaded: dict[Scope, LoadedScope] = {}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from shlex import quote
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy import exc as sql_errors
 from typing_extensions import override
 
 from engramia_core.database import revisions
-from engramia_core.errors import NotFound, Refused, Unavailable
+from engramia_core.errors import Refused, Unavailable
 from engramia_core.memory.store import (
     AgingRun,
     Candidates,
@@ -23,10 +21,17 @@ from engramia_core.memory.store import (
     Record,
     StoreWriter,
 )
+from engramia_core.stores import no_memory
 from engramia_core.stores.file_lock import held_alone
-from engramia_core.stores.relational import reads
+from engramia_core.stores.relational import lexical_search, reads
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.search_indexes import SearchIndexes
+from engramia_core.stores.sqlite_engine import (
+    BUSY_TIMEOUT_S,
+    DATABASE_FILE,
+    sqlite_engine,
+    translated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection
 
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.feedback import Cluster
@@ -42,50 +47,6 @@ if TYPE_CHECKING:
     from engramia_core.memory.pattern import Observation, Pattern
     from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
-
-DATABASE_FILE = "engramia.db"
-_BUSY_TIMEOUT_S = 30
-_CACHE_KIB = 16 * 1024
-_HINTS = {
-    "locked": "another process holds it; try again",
-    "full": "free some disk space and try again; nothing was changed",
-    "malformed": "the file is damaged: put a copy of it back",
-    "not a database": "the file is damaged or another program's: put a copy of it back",
-    "readonly": "the file or its directory may not be written by this user",
-}
-
-
-def sqlite_engine(path: Path) -> Engine:
-    """An engine for the file at ``path``: WAL, synced at every commit, foreign keys enforced.
-
-    The execution option ``engramia_begin`` says how a connection's transactions begin: ``IMMEDIATE`` takes the write
-    lock, ``DEFERRED`` (the default) reads as of one moment, and with ``None`` every statement is its own.
-    """
-    engine = create_engine(
-        f"sqlite:///{path}",
-        connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
-        insertmanyvalues_page_size=500,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the DBAPI's
-        connection.isolation_level = None  # transactions begin where we say so
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"cache_size=-{_CACHE_KIB}",
-            "wal_autocheckpoint=4000",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        how = connection.get_execution_options().get("engramia_begin", "DEFERRED")
-        if how is not None:
-            connection.exec_driver_sql(f"BEGIN {how}")
-
-    return engine
 
 
 class SQLiteStore(PatternStore):
@@ -98,10 +59,7 @@ class SQLiteStore(PatternStore):
         """
         path = directory / DATABASE_FILE
         if not path.is_file():
-            raise NotFound(
-                f"there is no memory in {str(directory)!r}",
-                hint=f"engramia init --path {directory}",
-            )
+            raise no_memory(directory)
         self.directory = directory
         self._path = path
         self._engine = sqlite_engine(path)
@@ -118,7 +76,7 @@ class SQLiteStore(PatternStore):
         except OSError as error:
             raise Unavailable(f"cannot create {str(directory)!r}: {error.strerror}") from error
         path = directory / DATABASE_FILE
-        with _translated(path):
+        with translated(path):
             engine = sqlite_engine(path)
             revisions.upgrade(engine)
             engine.dispose()
@@ -152,13 +110,13 @@ class SQLiteStore(PatternStore):
             if filters.skills:
                 among = reads.keys_with_skills(connection, scope, filters.skills)
         if index is None:
-            return reads.candidates_of([])
+            return lexical_search.candidates_of([])
         return index.search(query, filters=filters, limit=limit, among=among)
 
     @override
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
         with self._reading() as connection:
-            return reads.lexical(connection, scope, words, filters=filters, limit=limit)
+            return lexical_search.lexical(connection, scope, words, filters=filters, limit=limit)
 
     @override
     def observations(self, scope: Scope, key: str) -> list[Observation]:
@@ -172,7 +130,7 @@ class SQLiteStore(PatternStore):
 
     @override
     def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
-        with _translated(self._path), self._engine.connect() as connection:
+        with translated(self._path), self._engine.connect() as connection:
             model = reads.model(connection, scope) if with_vectors else None
             model_id = model.model_id if model else None
             yield from reads.records(connection, scope, model_id=model_id)
@@ -232,7 +190,7 @@ class SQLiteStore(PatternStore):
     @override
     @contextmanager
     def write(self, scope: Scope) -> Iterator[StoreWriter]:
-        with _translated(self._path), self._write_turn(), self._engine.connect() as connection:
+        with translated(self._path), self._write_turn(), self._engine.connect() as connection:
             connection.execution_options(engramia_begin="IMMEDIATE")
             with connection.begin():
                 yield RelationalWriter(connection, scope)
@@ -272,7 +230,7 @@ class SQLiteStore(PatternStore):
         if found is None or found < revisions.HEAD:
             raise Refused(
                 f"the schema of {str(self._path)!r} is {found or 'empty'}, this version needs {revisions.HEAD}",
-                hint=f"engramia init --path {self.directory}",
+                hint=f"engramia init --path {quote(str(self.directory))}",
             )
         raise Refused(
             f"the schema of {str(self._path)!r} is {found}, newer than {revisions.HEAD} of this version",
@@ -281,28 +239,15 @@ class SQLiteStore(PatternStore):
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _translated(self._path), self._each_alone.connect() as connection:
+        with translated(self._path), self._each_alone.connect() as connection:
             yield connection
 
     @contextmanager
     def _write_turn(self) -> Iterator[None]:
         """One thread of this process at a time; among processes SQLite's own lock decides."""
-        if not self._writing.acquire(timeout=_BUSY_TIMEOUT_S):
-            raise Unavailable(
-                f"{str(self._path)!r} was being written for {_BUSY_TIMEOUT_S} seconds"
-            )
+        if not self._writing.acquire(timeout=BUSY_TIMEOUT_S):
+            raise Unavailable(f"{str(self._path)!r} was being written for {BUSY_TIMEOUT_S} seconds")
         try:
             yield
         finally:
             self._writing.release()
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """The database's own errors, as ours."""
-    try:
-        yield
-    except (sql_errors.DatabaseError, sqlite3.DatabaseError) as error:
-        said = str(error.orig if isinstance(error, sql_errors.DatabaseError) else error)
-        hint = next((hint for words, hint in _HINTS.items() if words in said), None)
-        raise Unavailable(f"{str(path)!r}: {said}", hint=hint) from error

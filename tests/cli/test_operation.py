@@ -48,7 +48,7 @@ def test_no_command_makes_a_memory_on_a_mistyped_path(
 ) -> None:
     assert newcomer.refused(*command, "--path", "mistyped") == (
         3,
-        "error: there is no memory in 'mistyped'\nhint: engramia init --path mistyped\n",
+        "error: there is no memory in 'mistyped'\nhint: check the path, or make one there: engramia init --path mistyped\n",
     )
     assert newcomer.files() == set()
 

@@ -20,7 +20,8 @@ from engramia_core.database import revisions, tables
 from engramia_core.errors import Refused
 from engramia_core.library import Memory
 from engramia_core.stores import create_store
-from engramia_core.stores.sqlite import DATABASE_FILE, SQLiteStore, sqlite_engine
+from engramia_core.stores.sqlite import SQLiteStore
+from engramia_core.stores.sqlite_engine import DATABASE_FILE, sqlite_engine
 from engramia_core.testing.embeddings import HashEmbeddings
 
 if TYPE_CHECKING:

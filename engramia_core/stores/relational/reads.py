@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -12,19 +11,15 @@ from sqlalchemy import Select, and_, bindparam, func, select
 
 from engramia_core.database import tables as t
 from engramia_core.memory.embedding import Vector, text_hash
-from engramia_core.memory.lexical import bm25
 from engramia_core.memory.pattern import UNRATED_SCORE
 from engramia_core.memory.store import (
     Action,
     AgingRun,
-    Candidates,
     Counts,
     EmbeddingModel,
     Event,
     Record,
 )
-from engramia_core.memory.vectors import facts
-from engramia_core.memory.words import Words, words_of
 from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.rows import (
     OBSERVATION_COLUMNS,
@@ -49,19 +44,12 @@ if TYPE_CHECKING:
 BATCH = 500
 """How many keys one statement names, and how many rows are fetched at a time."""
 
-_LIVE = t.patterns.c.trashed_at.is_(None)
+LIVE = t.patterns.c.trashed_at.is_(None)
 _PATTERNS = select(*PATTERN_COLUMNS)
 _BY_KEYS = _PATTERNS.where(
     t.patterns.c.tenant_id == bindparam("tenant_id"),
     t.patterns.c.project_id == bindparam("project_id"),
     t.patterns.c.key.in_(bindparam("keys", expanding=True)),
-)
-_LIVE_TASKS = CompiledStatement(
-    select(t.patterns.c.key, t.patterns.c.task).where(
-        t.patterns.c.tenant_id == bindparam("tenant_id"),
-        t.patterns.c.project_id == bindparam("project_id"),
-        _LIVE,
-    )
 )
 _ACTIVE_MODEL = CompiledStatement(
     select(t.models.c.model_id, t.models.c.dimensions).where(
@@ -72,7 +60,8 @@ _ACTIVE_MODEL = CompiledStatement(
 )
 
 
-def _scope_binds(scope: Scope) -> dict[str, str]:
+def scope_binds(scope: Scope) -> dict[str, str]:
+    """The parameters that say whose rows are meant."""
     return {"tenant_id": scope.tenant_id, "project_id": scope.project_id}
 
 
@@ -95,7 +84,7 @@ def live_tasks(connection: Connection, scope: Scope, keys: Collection[str]) -> d
     wanted = list(keys)
     while wanted:
         chunk, wanted = wanted[:BATCH], wanted[BATCH:]
-        values = _scope_binds(scope) | {f"k{number}": key for number, key in enumerate(chunk)}
+        values = scope_binds(scope) | {f"k{number}": key for number, key in enumerate(chunk)}
         found.update(_tasks(len(chunk)).rows(connection, values))
     return found
 
@@ -107,7 +96,7 @@ def _tasks(count: int) -> CompiledStatement:
             t.patterns.c.tenant_id == bindparam("tenant_id"),
             t.patterns.c.project_id == bindparam("project_id"),
             t.patterns.c.key.in_([bindparam(f"k{number}") for number in range(count)]),
-            _LIVE,
+            LIVE,
         )
     )
 
@@ -124,7 +113,7 @@ def page(
     """Patterns by descending key."""
     statement = (
         _PATTERNS.where(in_scope(t.patterns, scope), *passing(filters))
-        .where(~_LIVE if trashed else _LIVE)
+        .where(~LIVE if trashed else LIVE)
         .order_by(t.patterns.c.key.desc())
         .limit(limit)
     )
@@ -169,42 +158,6 @@ def keys_with_skills(connection: Connection, scope: Scope, skills: Sequence[str]
     return set(connection.execute(statement).scalars())
 
 
-def lexical(
-    connection: Connection, scope: Scope, words: Words, *, filters: Filters, limit: int
-) -> Candidates:
-    """The live patterns that share words with the query. Every task is read: nothing is kept for this fallback."""
-    holders: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
-    texts = 0
-    for key, task in _LIVE_TASKS.rows(connection, _scope_binds(scope)):
-        texts += 1
-        of_task = words_of(task)
-        for word in of_task & words:
-            holders[word].append((key, len(of_task)))
-    ranked = bm25(holders, texts=texts, words=len(words))
-    found: list[tuple[Pattern, float]] = []
-    for start in range(0, len(ranked), BATCH):
-        batch = ranked[start : start + BATCH]
-        known = get(connection, scope, [key for key, _ in batch])
-        found.extend(
-            (known[key], score) for key, score in batch if filters.rejects(known[key]) is None
-        )
-        if len(found) >= limit:
-            break
-    return candidates_of(found[:limit], texts)
-
-
-def candidates_of(found: Sequence[tuple[Pattern, float]], searched: int = 0) -> Candidates:
-    """Patterns with their similarity, as a search of ``searched`` patterns answers."""
-    about = [facts(pattern) for pattern, _ in found]
-    return Candidates(
-        [pattern.key for pattern, _ in found],
-        np.array([similarity for _, similarity in found], dtype=np.float32),
-        np.array([fact[0] for fact in about], dtype=np.float32),
-        np.array([fact[1] for fact in about], dtype=np.float64),
-        searched,
-    )
-
-
 def observations(connection: Connection, scope: Scope, key: str) -> list[Observation]:
     """What was observed of a pattern, oldest first."""
     statement = (
@@ -227,7 +180,7 @@ def history(connection: Connection, scope: Scope, key: str) -> list[Event]:
 
 def records(connection: Connection, scope: Scope, *, model_id: str | None) -> Iterator[Record]:
     """All live patterns by key with what belongs to them; vectors of ``model_id`` unless that is ``None``."""
-    statement = _PATTERNS.where(in_scope(t.patterns, scope), _LIVE).order_by(t.patterns.c.key)
+    statement = _PATTERNS.where(in_scope(t.patterns, scope), LIVE).order_by(t.patterns.c.key)
     if model_id is not None:
         statement = statement.add_columns(t.embeddings.c.vector).outerjoin_from(
             t.patterns, t.embeddings, vector_of_pattern(model_id)
@@ -268,7 +221,7 @@ def expired(connection: Connection, scope: Scope, now: datetime) -> list[Pattern
     """The live patterns whose time has come."""
     return _patterns(
         connection,
-        _PATTERNS.where(in_scope(t.patterns, scope), _LIVE, t.patterns.c.prune_after <= now),
+        _PATTERNS.where(in_scope(t.patterns, scope), LIVE, t.patterns.c.prune_after <= now),
         ordered=True,
     )
 
@@ -277,7 +230,7 @@ def in_trash(
     connection: Connection, scope: Scope, *, run: str | None, until: datetime | None
 ) -> list[Pattern]:
     """The patterns in the trash."""
-    statement = _PATTERNS.where(in_scope(t.patterns, scope), ~_LIVE)
+    statement = _PATTERNS.where(in_scope(t.patterns, scope), ~LIVE)
     if run is not None:
         statement = statement.where(t.patterns.c.trash_run == run)
     if until is not None:
@@ -291,7 +244,7 @@ def without_vector(
     """Live patterns that have no vector of the model."""
     statement = (
         _PATTERNS.outerjoin_from(t.patterns, t.embeddings, vector_of_pattern(model_id or ""))
-        .where(in_scope(t.patterns, scope), _LIVE, t.embeddings.c.key.is_(None))
+        .where(in_scope(t.patterns, scope), LIVE, t.embeddings.c.key.is_(None))
         .limit(limit)
     )
     return _patterns(connection, statement, ordered=True)
@@ -317,7 +270,7 @@ def known_vectors(
 
 def live_count(connection: Connection, scope: Scope) -> int:
     """How many live patterns the scope has."""
-    statement = select(func.count()).where(in_scope(t.patterns, scope), _LIVE)
+    statement = select(func.count()).where(in_scope(t.patterns, scope), LIVE)
     return connection.execute(statement).scalar_one()
 
 
@@ -330,12 +283,12 @@ def counts(connection: Connection, scope: Scope, model_id: str | None) -> Counts
     total = select(func.count())
     return Counts(
         live=live_count(connection, scope),
-        trashed=count(total.where(in_scope(t.patterns, scope), ~_LIVE)),
+        trashed=count(total.where(in_scope(t.patterns, scope), ~LIVE)),
         observations=count(total.where(in_scope(t.observations, scope))),
         embedded=count(
             total.select_from(t.patterns)
             .join(t.embeddings, vector_of_pattern(model_id or ""))
-            .where(in_scope(t.patterns, scope), _LIVE)
+            .where(in_scope(t.patterns, scope), LIVE)
         ),
         clusters=count(total.where(in_scope(t.issues, scope))),
     )
@@ -343,7 +296,7 @@ def counts(connection: Connection, scope: Scope, model_id: str | None) -> Counts
 
 def model(connection: Connection, scope: Scope) -> EmbeddingModel | None:
     """The scope's model."""
-    rows = _ACTIVE_MODEL.rows(connection, _scope_binds(scope))
+    rows = _ACTIVE_MODEL.rows(connection, scope_binds(scope))
     return EmbeddingModel(*rows[0]) if rows else None
 
 
