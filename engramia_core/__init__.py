@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.filters import Filters
     from engramia_core.memory.pattern import Draft
     from engramia_core.memory.ranking import Ranking
-    from engramia_core.memory.recall import Question
+    from engramia_core.memory.recall_report import Question
     from engramia_core.scope import Scope
     from engramia_core.stores.json_directory import JSONDirectoryStore
     from engramia_core.stores.sqlite import SQLiteStore
@@ -39,7 +39,7 @@ _HOMES = {
     "Memory": "library",
     "MiniLMEmbeddings": "embeddings.minilm",
     "OpenAIEmbeddings": "embeddings.openai",
-    "Question": "memory.recall",
+    "Question": "memory.recall_report",
     "Ranking": "memory.ranking",
     "SQLiteStore": "stores.sqlite",
     "Scope": "scope",

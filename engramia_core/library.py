@@ -17,7 +17,8 @@ from engramia_core.memory.duplicates import OnDuplicate
 from engramia_core.memory.embedder import Embedder
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import Draft, Observation, Source
-from engramia_core.memory.recall import Question, RecallReport, recall
+from engramia_core.memory.recall import recall
+from engramia_core.memory.recall_report import Question, RecallReport
 from engramia_core.scope import Scope
 
 if TYPE_CHECKING:

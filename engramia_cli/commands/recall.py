@@ -16,7 +16,7 @@ from engramia_core.memory.pattern import Classification, Source, check_score
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engramia_core.memory.recall import Match, RecallReport, Rejected
+    from engramia_core.memory.recall_report import Match, RecallReport, Rejected
 
 app = new_app()
 
@@ -61,7 +61,7 @@ def recall(
     whole; engramia patterns show KEY shows another.
     """
     from engramia_core.memory.ranking import Ranking
-    from engramia_core.memory.recall import Question
+    from engramia_core.memory.recall_report import Question
 
     if min_score is not None:
         check_score(min_score)

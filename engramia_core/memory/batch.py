@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from engramia_core.memory.duplicates import Outcome
     from engramia_core.memory.learn import Learned
 
-_CHUNK_LINES = 2_000
-_CHUNK_BYTES = 8_000_000
-"""How much goes into one transaction; what is reported learned is on disk."""
+_FIRST_LINES = 100
+_MAX_LINES = 2_000
+_MAX_BYTES = 8_000_000
+_LONG_S = 1.0
+"""A transaction takes twice the lines of the one before until it takes this long; then it takes fewer again."""
 _FIELDS = {"task", "code", "score", "output", "run_id", "skills", "classification"}
 
 
@@ -46,14 +49,23 @@ def learn_stream(
     *,
     source: Source = Source.SDK,
     progress: Callable[[BatchReport], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> BatchReport:
-    """Give the drafts in ``lines`` to ``learn``, many at a time; empty lines are passed over."""
+    """Give the drafts in ``lines`` to ``learn``, many at a time; empty lines are passed over.
+
+    What is reported learned is on disk. However slow the model, that happens every few seconds.
+    """
     report = BatchReport()
-    for chunk in _chunks(lines):
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    most = _FIRST_LINES
+    while chunk := _next_chunk(numbered, most):
+        started = clock()
         with without_collector():
             drafts = _drafts(chunk, source, report)
             report.outcomes.update(learned.outcome for learned in learn(drafts))
         progress(report)
+        is_long = clock() - started > _LONG_S
+        most = max(most // 2, 1) if is_long else min(most * 2, _MAX_LINES)
     return report
 
 
@@ -68,19 +80,16 @@ def _drafts(chunk: Iterable[tuple[int, bytes]], source: Source, report: BatchRep
     return drafts
 
 
-def _chunks(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    """The lines with their numbers, as many at a time as one transaction takes."""
+def _next_chunk(numbered: Iterator[tuple[int, bytes]], most: int) -> list[tuple[int, bytes]]:
+    """The next lines, as many as one transaction takes; none at the end."""
     chunk: list[tuple[int, bytes]] = []
     size_bytes = 0
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            chunk.append((number, line))
-            size_bytes += len(line)
-        if len(chunk) >= _CHUNK_LINES or size_bytes >= _CHUNK_BYTES:
-            yield chunk
-            chunk, size_bytes = [], 0
-    if chunk:
-        yield chunk
+    for number, line in numbered:
+        chunk.append((number, line))
+        size_bytes += len(line)
+        if len(chunk) >= most or size_bytes >= _MAX_BYTES:
+            break
+    return chunk
 
 
 def parse_draft(line: bytes, source: Source) -> Draft:

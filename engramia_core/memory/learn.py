@@ -19,6 +19,7 @@ from engramia_core.memory.pattern import (
 from engramia_core.memory.quality import estimate_quality
 from engramia_core.memory.signatures import SignatureIndex
 from engramia_core.memory.store import Action, Event, Record
+from engramia_core.memory.upkeep import survival_at
 from engramia_core.memory.words import SAME_TASK, Words, words_of
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class _Changes:
         return pattern.key
 
     def _observe(self, pattern: Pattern, observation: Observation) -> None:
-        """Count an observation of a stored or a new pattern."""
+        """Count an observation of a stored or a new pattern; what is learned again survives as if it were new."""
         key = pattern.key
         if key in self._new:
             record = self._new[key]
@@ -148,7 +149,16 @@ class _Changes:
             return
         _, noted = self._observed.get(key, (pattern, []))
         seen = (*self._store.observations(self._scope, key), *noted, observation)
-        updated = replace(_rated(pattern, seen), updated_at=self._now)
+        survival = max(survival_at(pattern, self._now), first_survival(observation.score))
+        updated = replace(
+            _rated(pattern, seen),
+            updated_at=self._now,
+            survival=survival,
+            survival_set_at=self._now,
+            prune_after=max(
+                pattern.prune_after, forgotten_at(survival, self._now, per_week=SURVIVAL_PER_WEEK)
+            ),
+        )
         self._observed[key] = (updated, [*noted, observation])
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engramia_core.errors import InvalidInput, Unavailable
+from engramia_core.errors import Unavailable
 from engramia_core.memory.embedding import Calibration, FixedFloor
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.pattern import MAX_TASK_CHARS, Pattern, check_text
 from engramia_core.memory.ranking import (
     Ranking,
-    ReuseTier,
     effective_scores,
     quality_factor,
     recency,
     reuse_tier,
 )
+from engramia_core.memory.recall_report import Match, Method, Question, RecallReport, Rejected
 from engramia_core.memory.words import SAME_TASK, components, words_of
 
 if TYPE_CHECKING:
@@ -27,11 +25,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from engramia_core.memory.embedder import Embedder
+    from engramia_core.memory.pattern import Pattern
     from engramia_core.memory.ranking import Floats
     from engramia_core.memory.store import Candidates, PatternStore
     from engramia_core.scope import Scope
 
-MAX_LIMIT = 1_000
 _FIRST_LOOK = 256
 _WIDEN = 8
 """How many times more candidates are looked at when those seen do not settle the answer."""
@@ -42,72 +40,6 @@ _REJECTED_SHOWN = 10
 _LEXICAL_FLOOR = 0.25
 _LEXICAL = Calibration(FixedFloor(_LEXICAL_FLOOR), adapt=0.6, duplicate=0.9)
 """For relevances by words: a pattern counts when it shares a good part of the question's rare words."""
-
-
-class Method(StrEnum):
-    """How the candidates were found."""
-
-    VECTOR = "vector"
-    LEXICAL = "lexical"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the memory."""
-
-    task: str
-    limit: int = 5
-    filters: Filters = field(default_factory=Filters)
-    ranking: Ranking = field(default_factory=Ranking)
-    include_irrelevant: bool = False
-    """Answer candidates below the model's floor too."""
-    explain: bool = False
-    """Name the candidates that were rejected, with the rule."""
-
-    def __post_init__(self) -> None:
-        check_text("task", self.task, max_chars=MAX_TASK_CHARS, min_chars=1)
-        if not 1 <= self.limit <= MAX_LIMIT:
-            raise InvalidInput(f"limit {self.limit} is not from 1 to {MAX_LIMIT:,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A pattern that was recalled, with every factor of its place."""
-
-    pattern: Pattern
-    similarity: float
-    quality_factor: float
-    recency: float
-    effective_score: float
-    tier: ReuseTier
-    near_duplicates: tuple[str, ...]
-    """Keys of patterns with nearly the same task, over which this one was preferred."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A candidate that was not answered, and the rule that kept it out."""
-
-    key: str
-    task: str
-    similarity: float
-    effective_score: float
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecallReport:
-    """The answer: matches by descending effective score; without any, nothing relevant is known."""
-
-    task: str
-    method: Method
-    note: str | None
-    """Why the method is not the usual one."""
-    floor: float
-    """The similarity under which nothing counts as relevant."""
-    recency_weight: float
-    matches: tuple[Match, ...]
-    rejected: tuple[Rejected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from engramia_core.memory.duplicates import OnDuplicate
 from engramia_core.memory.embedder import Embedder
 from engramia_core.memory.learn import Learned, learn
 from engramia_core.memory.pattern import Draft, Observation, Source
-from engramia_core.memory.recall import Question, RecallReport, recall
+from engramia_core.memory.recall import recall
+from engramia_core.memory.recall_report import Question, RecallReport
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import START
 from engramia_core.testing.embeddings import HashEmbeddings

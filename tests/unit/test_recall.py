@@ -12,7 +12,8 @@ from engramia_core.memory.embedding import Calibration, FixedFloor
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import Classification, Draft, Source
 from engramia_core.memory.ranking import Ranking, ReuseTier
-from engramia_core.memory.recall import MAX_LIMIT, Match, Question, recall
+from engramia_core.memory.recall import recall
+from engramia_core.memory.recall_report import MAX_LIMIT, Match, Question
 from engramia_core.memory.upkeep import delete, refine
 from engramia_core.testing.builders import START, days
 from engramia_core.testing.embeddings import FailingEmbeddings, HashEmbeddings

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from engramia_core.memory.embedder import Embedder
 from engramia_core.memory.ranking import Ranking, effective_scores
-from engramia_core.memory.recall import Question, recall
+from engramia_core.memory.recall import recall
+from engramia_core.memory.recall_report import Question
 from engramia_core.memory.store import EmbeddingModel, PatternStore, Record
 from engramia_core.memory.words import SAME_TASK, components, words_of
 from engramia_core.testing.builders import START, a_pattern, an_event

@@ -8,7 +8,8 @@ from typing_extensions import override
 from engramia_core.errors import Busy, Unavailable
 from engramia_core.memory.learn import learn
 from engramia_core.memory.pattern import Draft
-from engramia_core.memory.recall import Question, recall
+from engramia_core.memory.recall import recall
+from engramia_core.memory.recall_report import Question
 from engramia_core.memory.reindex import ReindexReport, plan_reindex, reindex
 from engramia_core.memory.store import Action, EmbeddingModel
 from engramia_core.memory.upkeep import delete, restore
