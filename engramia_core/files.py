@@ -12,15 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+_BUFFER_BYTES = 1 << 20
+
 
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     """Write ``chunks`` to a temporary name beside ``path``, sync them, and give the file its name.
 
-    Killed half-way, what was under ``path`` is there as before. ``Unavailable`` when the disk refuses.
+    Killed half-way, what was under ``path`` is there as before. A link is followed; a device or a pipe is written
+    to as it is. ``Unavailable`` when the disk refuses.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        _write_through(path, chunks)
+        return
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with scratch.open("wb") as file:
+        with scratch.open("wb", buffering=_BUFFER_BYTES) as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
@@ -31,6 +38,14 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     finally:
         with contextlib.suppress(OSError):
             scratch.unlink()
+
+
+def _write_through(path: Path, chunks: Iterable[bytes]) -> None:
+    try:
+        with path.open("wb", buffering=_BUFFER_BYTES) as file:
+            file.writelines(chunks)
+    except OSError as error:
+        raise Unavailable(f"{str(path)!r} cannot be written: {error.strerror}") from error
 
 
 def sync_directory(directory: Path) -> None:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from engramia_core.errors import InvalidInput, Refused
-from engramia_core.memory.bulk import without_collector
-from engramia_core.memory.feedback import Cluster
+from engramia_core.errors import Refused
 from engramia_core.memory.pattern import new_key
 from engramia_core.memory.store import Action, EmbeddingModel, Event, Record
 from engramia_core.memory.transfer_format import (
     Footer,
     Header,
-    Line,
-    check_vector,
     cluster_line,
     footer_line,
     header_line,
-    parse_line,
     record_line,
 )
+from engramia_core.memory.transfer_reader import BATCH_LINES, batches, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,10 +26,9 @@ if TYPE_CHECKING:
 
     from engramia_core.memory.embedder import Embedder
     from engramia_core.memory.embedding import Vector
+    from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.store import PatternStore
     from engramia_core.scope import Scope
-
-_BATCH = 1_000
 
 
 class OnConflict(StrEnum):
@@ -98,49 +91,8 @@ def export(store: PatternStore, scope: Scope, *, with_vectors: bool = False) -> 
     yield footer_line(Footer(written, len(clusters), digest.hexdigest()))
 
 
-def verify(file: BinaryIO) -> Header:
-    """Read an export to its end and rewind it; ``InvalidInput`` names the line that is wrong, or what is missing."""
-    file.seek(0)
-    digest = hashlib.sha256()
-    header: Header | None = None
-    footer: bytes | None = None
-    seen: Counter[type] = Counter()
-    for number, raw in enumerate(file, 1):
-        line = _parsed(raw, number, header)
-        _check_place(line, number, after=footer)
-        seen[type(line)] += 1
-        if isinstance(line, Footer):
-            footer = raw
-            continue
-        if isinstance(line, Header):
-            header = line
-        digest.update(raw)
-    patterns, issues = seen[Record], seen[Cluster]
-    if header is None:
-        raise InvalidInput("the file is empty; an export has a header and a footer")
-    if footer is None:
-        raise InvalidInput(
-            f"the file is cut off after {patterns:,} of about {header.patterns:,} patterns: it has no footer",
-            hint="export again; nothing was imported",
-        )
-    if footer != footer_line(Footer(patterns, issues, digest.hexdigest())):
-        raise InvalidInput(
-            "the file was altered: its content does not match the checksum in its footer",
-            hint="export again; nothing was imported",
-        )
-    file.seek(0)
-    return header
-
-
-def _check_place(line: Line, number: int, *, after: bytes | None) -> None:
-    if after is not None:
-        raise InvalidInput(f"line {number} comes after the footer")
-    if (number == 1) != isinstance(line, Header):
-        raise InvalidInput(f"line {number}: the header must be the first line and only there")
-
-
 class Importer:
-    """Brings a verified export into a scope, a thousand patterns to a transaction.
+    """Brings a verified export into a scope, some thousand patterns to a transaction.
 
     Killed half-way, the same import goes on: what is stored already is unchanged then.
     """
@@ -153,12 +105,14 @@ class Importer:
         *,
         now: datetime,
         on_conflict: OnConflict = OnConflict.SKIP,
+        batch_lines: int = BATCH_LINES,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._scope = scope
         self._now = now
         self._on_conflict = on_conflict
+        self._batch_lines = batch_lines
 
     def run(
         self,
@@ -173,12 +127,12 @@ class Importer:
         """
         header = verify(file)
         if self._on_conflict is OnConflict.FAIL:
-            for records, _ in _batches(file):
+            for records, _ in batches(file, self._batch_lines):
                 self._sort(records, ImportReport())
             file.seek(0)
         report = ImportReport(planned=plan)
         model = self._model(header)
-        for records, clusters in _batches(file):
+        for records, clusters in batches(file, self._batch_lines):
             batch = self._sort(records, report)
             source = header.model if header.with_vectors else None
             self._bring(batch, source, model, report)
@@ -277,24 +231,3 @@ class Importer:
             for record in batch.changed:
                 writer.replace(record, event)
             writer.put_clusters(clusters)
-
-
-def _parsed(raw: bytes, number: int, header: Header | None) -> Line:
-    try:
-        line = parse_line(raw)
-        if isinstance(line, Record) and header is not None:
-            check_vector(line, header)
-    except InvalidInput as error:
-        raise InvalidInput(f"line {number}: {error.message}", hint=error.hint) from error
-    return line
-
-
-def _batches(file: BinaryIO) -> Iterator[tuple[list[Record], list[Cluster]]]:
-    """The patterns and issues of a verified export, a thousand lines at a time."""
-    while lines := list(islice(file, _BATCH)):
-        with without_collector():
-            parsed = [parse_line(line) for line in lines]
-            yield (
-                [line for line in parsed if isinstance(line, Record)],
-                [line for line in parsed if isinstance(line, Cluster)],
-            )

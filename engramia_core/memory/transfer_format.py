@@ -113,7 +113,9 @@ def record_line(record: Record) -> bytes:
         ],
     }
     if record.vector is not None:
-        fields["vector"] = base64.b64encode(record.vector.astype("<f4").tobytes()).decode()
+        fields["vector"] = base64.b64encode(
+            record.vector.astype("<f4", order="C", copy=False).data
+        ).decode()
     return orjson.dumps(fields, option=_OPTIONS)
 
 
@@ -258,7 +260,7 @@ def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise InvalidInput(f"the time {text!r} has no time zone")
-    return time.astimezone(UTC)
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
 _PARSERS: dict[str, Callable[[Mapping[str, Any]], Line]] = {

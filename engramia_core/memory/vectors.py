@@ -45,6 +45,18 @@ class Columns(NamedTuple):
         )
 
 
+def _joined(one: Columns, other: Columns) -> Columns:
+    """The rows of ``one``, then those of ``other``."""
+    return Columns(
+        np.concatenate((one.keys, other.keys)),
+        np.concatenate((one.vectors, other.vectors)),
+        np.concatenate((one.quality, other.quality)),
+        np.concatenate((one.updated_at_s, other.updated_at_s)),
+        np.concatenate((one.classification, other.classification)),
+        np.concatenate((one.source, other.source)),
+    )
+
+
 def facts(pattern: Pattern) -> tuple[float, float, int, int]:
     """What an index keeps of a pattern beside its key and vector, in the order of ``Columns``."""
     return (
@@ -171,9 +183,7 @@ class VectorIndex:
         row = self._size
         if row == len(self._columns.keys):
             room = Columns.empty(max(64, row // 2), self.dimensions)
-            self._columns = Columns._make(
-                map(np.concatenate, zip(self._columns, room, strict=True))
-            )
+            self._columns = _joined(self._columns, room)
             self._alive = np.concatenate((self._alive, np.ones(len(room.keys), dtype=np.bool_)))
         self._columns.keys[row] = key
         self._rows()[key] = row

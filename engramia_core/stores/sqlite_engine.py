@@ -45,7 +45,7 @@ def sqlite_engine(path: Path) -> Engine:
     )
     pragmas = ["foreign_keys=ON", f"cache_size=-{_CACHE_KIB}"]
     if may_write:
-        pragmas += ["journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000"]
+        pragmas += ["journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000"]
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the DBAPI's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 import time
@@ -24,6 +25,7 @@ def _peak_mb() -> float:
 
 def main(verb: str, place: Path) -> None:
     """Run ``verb`` between the stores in ``place`` and print what it took."""
+    gc.set_threshold(50_000)  # as the command line does
     file = place / "memory.ndjson"
     if verb == "export":
         memory = Memory(SQLiteStore(place / "from"), None)

@@ -11,7 +11,8 @@ import pytest
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.feedback import add_feedback
 from engramia_core.memory.pattern import Draft
-from engramia_core.memory.transfer import Importer, export, verify
+from engramia_core.memory.transfer import Importer, export
+from engramia_core.memory.transfer_reader import verify
 from engramia_core.testing.builders import START
 from engramia_core.testing.memory_store import MemoryStore
 from tests.unit.steps import SCOPE, embedder, learned

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import Select, bindparam, insert, update
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import Connection, Delete, Insert, Select, Table, Update
+    from sqlalchemy import Connection, Delete, Insert, Table, Update
+
+_FETCHED = 200
+"""Rows that the driver is asked for at a time."""
 
 
 class _Compiled(NamedTuple):
@@ -22,8 +25,7 @@ class _Compiled(NamedTuple):
 class CompiledStatement:
     """A statement with named parameters, given to the driver as it is.
 
-    The connection must be in the transaction that is meant. Results are not converted: read only numbers, strings and
-    bytes with it. Errors are the driver's own.
+    The connection must be in the transaction that is meant. Errors are the driver's own.
     """
 
     def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
@@ -32,12 +34,24 @@ class CompiledStatement:
         self._by_type: dict[str, dict[str, Callable[[Any], Any]]] = {}
 
     def rows(self, connection: Connection, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """All rows for these parameters."""
+        """All rows for these parameters, as the driver gives them: numbers, strings and bytes."""
         sql, order, constants = self._compiled(connection)
         values = constants | parameters
         cursor = connection.connection.cursor()
         cursor.execute(sql, values if order is None else tuple(values[name] for name in order))
         return list(cursor.fetchall())
+
+    def stream(self, connection: Connection) -> Iterator[list[Any]]:
+        """All rows, a few at a time, their values converted as SQLAlchemy would; it has no parameters."""
+        sql, order, constants = self._compiled(connection)
+        converters = self._result_converters(connection)
+        cursor = connection.connection.cursor()
+        cursor.execute(sql, constants if order is None else tuple(constants[n] for n in order))
+        while rows := cursor.fetchmany(_FETCHED):
+            for row in map(list, rows):
+                for at, convert in converters:
+                    row[at] = convert(row[at])
+                yield row
 
     def run_many(
         self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]
@@ -72,6 +86,17 @@ class CompiledStatement:
             )
             known = self._by_type[dialect.name] = {n: p for n, p in found if p is not None}
         return known
+
+    def _result_converters(self, connection: Connection) -> list[tuple[int, Callable[[Any], Any]]]:
+        """What the dialect does to the columns of some types after the driver gave them, by place."""
+        if not isinstance(self._statement, Select):
+            return []
+        dialect = connection.dialect
+        found = (
+            (at, column.type.dialect_impl(dialect).result_processor(dialect, None))
+            for at, column in enumerate(self._statement.selected_columns)
+        )
+        return [(at, convert) for at, convert in found if convert is not None]
 
     def _compiled(self, connection: Connection) -> _Compiled:
         known = self._by_dialect.get(connection.dialect.name)

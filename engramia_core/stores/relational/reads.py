@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,10 +191,9 @@ def records(connection: Connection, scope: Scope, *, model_id: str | None) -> It
         .where(in_scope(t.observations, scope))
         .order_by(t.observations.c.key, t.observations.c.at, t.observations.c.number)
     )
-    streamed = connection.execution_options(yield_per=BATCH)
-    groups = groupby(streamed.execute(seen), key=lambda row: row[0])
+    groups = groupby(CompiledStatement(seen).stream(connection), key=itemgetter(0))
     key, group = next(groups, (None, iter(())))
-    for row in streamed.execute(statement):
+    for row in CompiledStatement(statement).stream(connection):
         pattern = pattern_of(row)
         while key is not None and key < pattern.key:
             key, group = next(groups, (None, iter(())))
