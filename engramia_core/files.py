@@ -21,18 +21,18 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     Killed half-way, what was under ``path`` is there as before. A link is followed; a device or a pipe is written
     to as it is. ``Unavailable`` when the disk refuses.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
+    target = path.resolve()
+    if target.exists() and not target.is_file():
         _write_through(path, chunks)
         return
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("wb", buffering=_BUFFER_BYTES) as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-        scratch.replace(path)
-        sync_directory(path.parent)
+        scratch.replace(target)
+        sync_directory(target.parent)
     except OSError as error:
         raise Unavailable(f"{str(path)!r} cannot be written: {error.strerror}") from error
     finally:

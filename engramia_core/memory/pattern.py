@@ -7,6 +7,7 @@ import re
 import secrets
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engramia_core.errors import InvalidInput
@@ -140,9 +141,10 @@ def check_text(name: str, text: str, *, max_chars: int, min_chars: int = 0) -> s
         raise InvalidInput(
             f"{name} has {len(text):,} characters; {min_chars:,} to {max_chars:,} are allowed"
         )
-    nul = text.find("\x00")
-    if nul >= 0:
-        raise InvalidInput(f"{name} holds a NUL character at position {nul}")
+    if "\x00" in text:
+        raise InvalidInput(f"{name} holds a NUL character at position {text.index(chr(0))}")
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -160,6 +162,7 @@ def check_score(score: float) -> float:
     return float(score)
 
 
+@lru_cache(maxsize=1_024)
 def check_skills(skills: tuple[str, ...]) -> tuple[str, ...]:
     """The skills, sorted and each once, or ``InvalidInput``: 32 at most, each 1..64 characters, no comma."""
     for skill in skills:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from engramia_core.errors import Refused
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedder import Embedder
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.feedback import Cluster
-    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.store import PatternStore, StoreWriter
     from engramia_core.scope import Scope
+
+_TOGETHER = 8
+"""Batches in one transaction: the fewer transactions, the fewer pages of the indexes are written twice."""
 
 
 class OnConflict(StrEnum):
@@ -60,8 +64,10 @@ class ImportReport:
 class _Batch:
     """Records sorted by what is to be done with them."""
 
+    lines: int
     new: list[Record] = field(default_factory=list)
     changed: list[Record] = field(default_factory=list)
+    clusters: list[Cluster] = field(default_factory=list)
 
 
 def export(store: PatternStore, scope: Scope, *, with_vectors: bool = False) -> Iterator[bytes]:
@@ -132,16 +138,36 @@ class Importer:
             file.seek(0)
         report = ImportReport(planned=plan)
         model = self._model(header)
+        prepared = self._prepared(file, header, model, report)
+        together = 1 if self._embeds(header, model) else _TOGETHER
+        for first in prepared:
+            some = chain([first], islice(prepared, together - 1))
+            if plan:
+                progress(sum(batch.lines for batch in some))
+                continue
+            with self._store.write(self._scope) as writer:
+                if model is not None and self._store.model(self._scope) is None:
+                    writer.choose_model(model)
+                done = sum(self._write(writer, batch) for batch in some)
+            progress(done)
+        return report
+
+    def _prepared(
+        self, file: BinaryIO, header: Header, model: EmbeddingModel | None, report: ImportReport
+    ) -> Iterator[_Batch]:
+        """The batches of the file, sorted and with their vectors."""
+        source = header.model if header.with_vectors else None
         for records, clusters in batches(file, self._batch_lines):
             batch = self._sort(records, report)
-            source = header.model if header.with_vectors else None
             self._bring(batch, source, model, report)
-            issues = self._wanted(clusters) if clusters else []
-            report.issues += len(issues)
-            if not plan:
-                self._write(batch, issues, model)
-            progress(len(records))
-        return report
+            batch.clusters.extend(self._wanted(clusters) if clusters else [])
+            report.issues += len(batch.clusters)
+            yield batch
+
+    def _embeds(self, header: Header, model: EmbeddingModel | None) -> bool:
+        """Whether the model is asked, which takes too long to keep others from writing meanwhile."""
+        is_reusable = header.with_vectors and header.model == model
+        return self._embedder is not None and not is_reusable
 
     def _model(self, header: Header) -> EmbeddingModel | None:
         """The model that the scope has, or gets."""
@@ -153,7 +179,7 @@ class Importer:
 
     def _sort(self, records: Sequence[Record], report: ImportReport) -> _Batch:
         stored = self._store.get(self._scope, [record.pattern.key for record in records])
-        batch = _Batch()
+        batch = _Batch(len(records))
         for record in records:
             key = record.pattern.key
             if key not in stored:
@@ -217,17 +243,12 @@ class Importer:
             return [None] * len(tasks)
         return list(self._embedder.many(self._scope, tasks))
 
-    def _write(
-        self, batch: _Batch, clusters: Sequence[Cluster], model: EmbeddingModel | None
-    ) -> None:
-        if not (batch.new or batch.changed or clusters):
-            return
+    def _write(self, writer: StoreWriter, batch: _Batch) -> int:
+        """Write a batch; how many lines it was of."""
         event = Event(self._now, Action.IMPORTED)
-        with self._store.write(self._scope) as writer:
-            if model is not None and self._store.model(self._scope) is None:
-                writer.choose_model(model)
-            if batch.new:
-                writer.insert(batch.new, event)
-            for record in batch.changed:
-                writer.replace(record, event)
-            writer.put_clusters(clusters)
+        if batch.new:
+            writer.insert(batch.new, event)
+        for record in batch.changed:
+            writer.replace(record, event)
+        writer.put_clusters(batch.clusters)
+        return batch.lines

@@ -6,8 +6,10 @@ Times are ISO 8601 in UTC with microseconds; a vector is the base64 of its littl
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -195,7 +197,7 @@ def _record(fields: Mapping[str, Any]) -> Record:
             score=fields["success_score"],
             output=fields["output"],
             run_id=fields["run_id"],
-            source=Source(fields["source"]),
+            source=_source(fields["source"]),
             classification=Classification(fields["classification"]),
             skills=tuple(fields["skills"]),
         )
@@ -228,7 +230,7 @@ def _observation(fields: Mapping[str, Any]) -> Observation:
     return Observation(
         at=_time(fields["at"]),
         score=check_score(fields["score"]),
-        source=Source(fields["source"]),
+        source=_source(fields["source"]),
         run_id=None if run_id is None else check_text("run id", run_id, max_chars=MAX_RUN_ID_CHARS),
         feedback=None if feedback is None else check_feedback(feedback),
     )
@@ -236,7 +238,7 @@ def _observation(fields: Mapping[str, Any]) -> Observation:
 
 def _vector(encoded: str) -> Vector:
     vector = np.frombuffer(base64.b64decode(encoded, validate=True), dtype="<f4")
-    if not np.isfinite(vector).all():
+    if not math.isfinite(vector @ vector):
         raise InvalidInput("the vector holds a number that is not finite")
     return vector
 
@@ -256,6 +258,10 @@ def _footer(fields: Mapping[str, Any]) -> Footer:
     return Footer(fields["patterns"], fields["issues"], fields["sha256"])
 
 
+_source = lru_cache(Source)
+
+
+@lru_cache(maxsize=256)  # a pattern's times are mostly one
 def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:

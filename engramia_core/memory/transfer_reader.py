@@ -22,9 +22,9 @@ from engramia_core.memory.transfer_format import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BATCH_LINES = 3_000
+BATCH_LINES = 1_000
 _BATCH_BYTES = 16_000_000
-"""How much one transaction takes: the larger it is, the fewer pages of the indexes are written twice."""
+"""How much of an export is in memory at a time."""
 
 
 def verify(file: BinaryIO) -> Header:

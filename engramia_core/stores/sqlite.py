@@ -193,7 +193,9 @@ class SQLiteStore(PatternStore):
         with translated(self._path), self._write_turn(), self._engine.connect() as connection:
             connection.execution_options(engramia_begin="IMMEDIATE")
             with connection.begin():
-                yield RelationalWriter(connection, scope)
+                writer = RelationalWriter(connection, scope)
+                yield writer
+                writer.finish()
 
     @override
     def alone(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import Select, bindparam, insert, update
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Delete, Insert, Table, Update
 
@@ -54,14 +54,14 @@ class CompiledStatement:
                 yield row
 
     def run_many(
-        self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]
+        self, connection: Connection, names: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> None:
         """Run once a row; a row gives the parameters ``names`` in their order."""
         sql, order, _ = self._compiled(connection)
         converters = self._converters(connection)
         cursor = connection.connection.cursor()
         if not converters and order == tuple(names):
-            cursor.executemany(sql, rows)
+            cursor.executemany(sql, cast("Sequence[Sequence[Any]]", rows))  # any iterable will do
             return
         columns = list(zip(*rows, strict=True))
         for name, convert in converters.items():

@@ -40,52 +40,53 @@ class Kind(IntEnum):
 _THRESHOLDS = {Kind.TASK: SAME_TASK, Kind.ISSUE: SAME_ISSUE}
 
 
-def add(
-    connection: Connection, scope: Scope, kind: Kind, texts: Iterable[tuple[str, Words]]
-) -> None:
-    """Index texts under their names."""
-    _write(_ADD, connection, scope, kind, texts)
+class SignatureTable:
+    """The index of one kind of texts in one scope, for one transaction.
 
+    What is added is written in one sweep through the tree, when it is first asked for or at ``flush``: signatures are
+    random numbers, so every sweep writes most of its pages.
+    """
 
-def remove(
-    connection: Connection, scope: Scope, kind: Kind, texts: Iterable[tuple[str, Words]]
-) -> None:
-    """Take texts out of the index; their words must be those they were added with."""
-    _write(_REMOVE, connection, scope, kind, texts)
+    def __init__(self, connection: Connection, scope: Scope, kind: Kind) -> None:
+        self._connection = connection
+        self._where = (scope.tenant_id, scope.project_id, int(kind))
+        self._threshold = _THRESHOLDS[kind]
+        self._added: list[tuple[int, str]] = []
 
+    def add(self, texts: Iterable[tuple[str, Words]]) -> None:
+        """Index texts under their names."""
+        self._added.extend(self._signed(texts))
 
-def propose(
-    connection: Connection, scope: Scope, kind: Kind, texts: Sequence[Words]
-) -> list[set[str]]:
-    """For each text the names that can be alike: all that are more alike than the kind's threshold, and a few more."""
-    signed = [signatures(words, _THRESHOLDS[kind]) for words in texts]
-    where = {"tenant_id": scope.tenant_id, "project_id": scope.project_id, "kind": int(kind)}
-    names: defaultdict[int, list[str]] = defaultdict(list)
-    for chunk in _chunks(sorted(frozenset[int]().union(*signed))):
-        values = where | {f"s{number}": signature for number, signature in enumerate(chunk)}
-        for signature, name in _holders(len(chunk)).rows(connection, values):
-            names[signature].append(name)
-    if not names:
-        return [set() for _ in texts]
-    return [{name for s in mine if s in names for name in names[s]} for mine in signed]
+    def remove(self, texts: Iterable[tuple[str, Words]]) -> None:
+        """Take texts out of the index; their words must be those they were added with."""
+        self.flush()
+        self._write(_REMOVE, list(self._signed(texts)))
 
+    def flush(self) -> None:
+        """Write what was added."""
+        added, self._added = self._added, []
+        self._write(_ADD, added)
 
-def _write(
-    statement: CompiledStatement,
-    connection: Connection,
-    scope: Scope,
-    kind: Kind,
-    texts: Iterable[tuple[str, Words]],
-) -> None:
-    tenant, project, code = scope.tenant_id, scope.project_id, int(kind)
-    rows = [
-        (tenant, project, code, signature, name)
-        for name, words in texts
-        for signature in signatures(words, _THRESHOLDS[kind])
-    ]
-    if rows:
-        rows.sort()  # neighbours in the tree are written together
-        statement.run_many(connection, _COLUMNS, rows)
+    def propose(self, texts: Sequence[Words]) -> list[set[str]]:
+        """For each text the names of those that can be alike: all that are, and a few more."""
+        self.flush()
+        signed = [signatures(words, self._threshold) for words in texts]
+        where = dict(zip(_COLUMNS, self._where, strict=False))
+        names: defaultdict[int, list[str]] = defaultdict(list)
+        for chunk in _chunks(sorted(frozenset[int]().union(*signed))):
+            values = where | {f"s{number}": signature for number, signature in enumerate(chunk)}
+            for signature, name in _holders(len(chunk)).rows(self._connection, values):
+                names[signature].append(name)
+        return [{name for s in mine if s in names for name in names[s]} for mine in signed]
+
+    def _signed(self, texts: Iterable[tuple[str, Words]]) -> Iterator[tuple[int, str]]:
+        for name, words in texts:
+            for signature in signatures(words, self._threshold):
+                yield signature, name
+
+    def _write(self, statement: CompiledStatement, pairs: list[tuple[int, str]]) -> None:
+        pairs.sort()  # neighbours in the tree are written together
+        statement.run_many(self._connection, _COLUMNS, ((*self._where, *pair) for pair in pairs))
 
 
 def _chunks(items: Sequence[int]) -> Iterator[Sequence[int]]:

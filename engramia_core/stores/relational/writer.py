@@ -11,7 +11,7 @@ from engramia_core.database import tables as t
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words, jaccard, words_of
-from engramia_core.stores.relational import reads, signature_index
+from engramia_core.stores.relational import reads
 from engramia_core.stores.relational.compiled import insert_into, update_by_key
 from engramia_core.stores.relational.rows import (
     Row,
@@ -22,7 +22,7 @@ from engramia_core.stores.relational.rows import (
     observation_row,
     pattern_row,
 )
-from engramia_core.stores.relational.signature_index import Kind
+from engramia_core.stores.relational.signature_index import Kind, SignatureTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,10 +46,17 @@ class RelationalWriter(StoreWriter):
     def __init__(self, connection: Connection, scope: Scope) -> None:
         self._connection = connection
         self._scope = scope
+        self._tasks = SignatureTable(connection, scope, Kind.TASK)
+        self._issues = SignatureTable(connection, scope, Kind.ISSUE)
+
+    def finish(self) -> None:
+        """Write what was held back; the transaction may be committed then."""
+        self._tasks.flush()
+        self._issues.flush()
 
     @override
     def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
-        proposed = signature_index.propose(self._connection, self._scope, Kind.TASK, tasks)
+        proposed = self._tasks.propose(tasks)
         texts = reads.live_tasks(self._connection, self._scope, set().union(*proposed))
         known = {key: words_of(task) for key, task in texts.items()}
         near = [
@@ -128,13 +135,13 @@ class RelationalWriter(StoreWriter):
         self.remove_clusters([cluster.cluster_id for cluster in clusters])
         self._insert_all(t.issues, [cluster_row(self._scope, cluster) for cluster in clusters])
         texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in clusters]
-        signature_index.add(self._connection, self._scope, Kind.ISSUE, texts)
+        self._issues.add(texts)
 
     @override
     def remove_clusters(self, cluster_ids: Sequence[str]) -> None:
         gone = self._clusters(cluster_ids)
         texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in gone]
-        signature_index.remove(self._connection, self._scope, Kind.ISSUE, texts)
+        self._issues.remove(texts)
         for cluster in gone:
             self._connection.execute(
                 delete(t.issues).where(
@@ -144,7 +151,7 @@ class RelationalWriter(StoreWriter):
 
     @override
     def clusters_alike(self, issue: Words) -> list[Cluster]:
-        (names,) = signature_index.propose(self._connection, self._scope, Kind.ISSUE, [issue])
+        (names,) = self._issues.propose([issue])
         return [
             c
             for c in self._clusters(sorted(names))
@@ -219,11 +226,11 @@ class RelationalWriter(StoreWriter):
 
     def _index(self, patterns: Iterable[Pattern]) -> None:
         texts = [(pattern.key, words_of(pattern.task)) for pattern in patterns]
-        signature_index.add(self._connection, self._scope, Kind.TASK, texts)
+        self._tasks.add(texts)
 
     def _unindex(self, patterns: Iterable[Pattern]) -> None:
         texts = [(pattern.key, words_of(pattern.task)) for pattern in patterns]
-        signature_index.remove(self._connection, self._scope, Kind.TASK, texts)
+        self._tasks.remove(texts)
 
     def _insert_skills(self, patterns: Iterable[Pattern]) -> None:
         rows = [
