@@ -115,7 +115,9 @@ class OpenAIEmbeddings(EmbeddingProvider):
                 f"{self._model}: HTTP {error.status_code}: {error.message}"
             ) from error
         except openai.APIError as error:
-            raise Unavailable(f"{self._model} did not answer: {error.message}") from error
+            raise Unavailable(
+                f"{self._model} did not answer: {error.message.rstrip('.')}"
+            ) from error
         except (AttributeError, TypeError, ValueError) as error:  # the library reads what it gets
             raise Unavailable(
                 f"{self._model} did not answer with vectors: {error}",

@@ -49,9 +49,7 @@ class Embedder:
     def many(self, scope: Scope, texts: Sequence[str]) -> Matrix:
         """The vectors of texts that are about to be stored: ``(n, d)`` float32, unit rows."""
         wanted = dict.fromkeys(texts)
-        known: dict[str, Vector] = dict(
-            self._store.known_vectors(scope, self.provider.model_id, list(wanted))
-        )
+        known = self.stored(scope, list(wanted))
         with self._lock:
             known |= {text: self._remembered[text] for text in wanted if text in self._remembered}
         missing = [text for text in wanted if text not in known]
@@ -61,6 +59,11 @@ class Embedder:
         if not texts:
             return np.zeros((0, self.provider.dimensions), dtype=np.float32)
         return np.stack([known[text] for text in texts])
+
+    def stored(self, scope: Scope, texts: Sequence[str]) -> dict[str, Vector]:
+        """Those of ``texts`` that need not be embedded because their vector is stored, with it."""
+        found = self._store.known_vectors(scope, self.provider.model_id, texts)
+        return {text: v for text, v in found.items() if len(v) == self.provider.dimensions}
 
     def check(self, model: EmbeddingModel | None, scope: Scope) -> None:
         """``Refused`` when the scope's vectors are of another model than this one."""

@@ -114,7 +114,7 @@ def _check_share(expired: int, live: int, max_percent: float) -> None:
             f"aging would prune {expired:,} of {live:,} patterns ({share:.1f} %),"
             f" more than {max_percent:g} %; nothing was changed",
             hint="look first: engramia aging --plan; then allow it: --max-prune-percent"
-            f" {int(share) + 1}",
+            f" {min(int(share) + 1, 100)}",
         )
 
 

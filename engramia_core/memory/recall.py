@@ -84,7 +84,7 @@ def recall(
     report = RecallReport(
         task=question.task,
         method=search.method,
-        note=search.note,
+        note=search.note or (None if chosen else _unsearched(store, scope, found)),
         floor=found.floor,
         recency_weight=question.ranking.recency_weight,
         matches=tuple(
@@ -95,6 +95,17 @@ def recall(
     if not question.explain:
         return report
     return replace(report, rejected=_rejected(store, scope, search, question, report, now))
+
+
+def _unsearched(store: PatternStore, scope: Scope, found: _Found) -> str | None:
+    """That some patterns could not be found, because they have no vector."""
+    live = store.live_count(scope)
+    missing = live - found.candidates.searched
+    if missing <= 0:
+        return None
+    return (
+        f"{missing:,} of {live:,} patterns have no vector and were not searched: engramia reindex"
+    )
 
 
 def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: str) -> _Search:

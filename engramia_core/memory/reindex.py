@@ -37,10 +37,14 @@ def plan_reindex(store: PatternStore, embedder: Embedder, scope: Scope) -> Reind
     """What a reindex would embed; it spends and changes nothing."""
     before = store.model(scope)
     live = store.live_count(scope)
-    is_same = before == embedder.model
-    missing = store.without_vector(scope, limit=max(live, 1)) if is_same else _all(store, scope)
-    characters = sum(len(pattern.task) for pattern in missing)
-    return ReindexReport(True, _name(before), _name(embedder.model), live, len(missing), characters)
+    if before == embedder.model:
+        tasks = [pattern.task for pattern in store.without_vector(scope, limit=max(live, 1))]
+    else:
+        every = [record.pattern.task for record in store.records(scope, with_vectors=False)]
+        known = embedder.stored(scope, every)
+        tasks = [task for task in every if task not in known]
+    characters = sum(map(len, tasks))
+    return ReindexReport(True, _name(before), _name(embedder.model), live, len(tasks), characters)
 
 
 def reindex(
@@ -97,7 +101,3 @@ def _embed(
 
 def _name(model: EmbeddingModel | None) -> str:
     return model.model_id if model else "none"
-
-
-def _all(store: PatternStore, scope: Scope) -> list[Pattern]:
-    return [record.pattern for record in store.records(scope, with_vectors=False)]

@@ -138,7 +138,10 @@ class StoreWriter(Protocol):
         ...
 
     def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
-        """Store the vectors of live patterns, rows in the order of ``keys``, under the scope's model."""
+        """Store the vectors of live patterns, rows in the order of ``keys``, under the scope's model.
+
+        A vector can always be made again, so this is no part of a pattern's history; ``event`` tells when and why.
+        """
         ...
 
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:

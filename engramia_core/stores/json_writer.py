@@ -110,7 +110,6 @@ class JSONWriter(StoreWriter):
         for key, vector in zip(keys, vectors, strict=True):
             held = self._stored(key)
             self._put_vector(held.pattern, vector)
-            self._put(replace(held, history=(*held.history, event)))
 
     @override
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:

@@ -110,7 +110,7 @@ class MemoryWriter(StoreWriter):
     @override
     def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
         for key, vector in zip(keys, vectors, strict=True):
-            self._store(replace(self._stored(key), vector=vector.copy()), event)
+            self._state.records[key] = replace(self._stored(key), vector=vector.copy())
 
     @override
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:

@@ -325,9 +325,11 @@ def test_a_lost_cache_loses_nothing(store: JSONDirectoryStore, folder: Path) -> 
         assert nearest(opened) == []
         assert lexical(opened, "task of a") == ["a", "b"]
         assert opened.model(SCOPE) == MODEL
+    before = {path: path.read_bytes() for path in (folder / "patterns").rglob("*.json")}
     with store.write(SCOPE) as writer:
         writer.set_vectors(["a"], a_vector(1)[None], an_event(Action.EMBEDDED))
     assert nearest(JSONDirectoryStore(folder)) == ["a"]
+    assert {p: p.read_bytes() for p in (folder / "patterns").rglob("*.json")} == before
 
 
 def test_a_damaged_cache_is_reported_and_replaced(store: JSONDirectoryStore, folder: Path) -> None:

@@ -10,10 +10,12 @@ from engramia_core.errors import InvalidInput, Refused
 from engramia_core.memory.duplicates import OnDuplicate
 from engramia_core.memory.embedding import Calibration, FixedFloor
 from engramia_core.memory.filters import Filters
+from engramia_core.memory.learn import learn
 from engramia_core.memory.pattern import Classification, Draft, Source
 from engramia_core.memory.ranking import Ranking, ReuseTier
 from engramia_core.memory.recall import recall
 from engramia_core.memory.recall_report import MAX_LIMIT, Match, Question
+from engramia_core.memory.store import EmbeddingModel
 from engramia_core.memory.upkeep import delete, refine
 from engramia_core.testing.builders import START, days
 from engramia_core.testing.embeddings import FailingEmbeddings, HashEmbeddings
@@ -251,3 +253,15 @@ def test_a_limit_out_of_bounds_is_refused(limit: int) -> None:
 def test_a_question_that_is_no_text_is_refused(task: str) -> None:
     with pytest.raises(InvalidInput, match="task"):
         Question(task)
+
+
+def test_an_empty_answer_tells_of_patterns_that_could_not_be_searched(
+    any_store: PatternStore,
+) -> None:
+    provider = HashEmbeddings()
+    learn(any_store, None, SCOPE, [Draft("parse a csv export", "pass", 8.0)], now=START)
+    with any_store.write(SCOPE) as writer:
+        writer.choose_model(EmbeddingModel(provider.model_id, provider.dimensions))
+    report = asked(any_store, "parse a csv export")
+    assert report.matches == ()
+    assert report.note == "1 of 1 patterns have no vector and were not searched: engramia reindex"

@@ -174,6 +174,7 @@ def history(connection: Connection, scope: Scope, key: str) -> list[Event]:
     statement = (
         select(t.changes.c.at, t.changes.c.action, t.changes.c.detail)
         .where(in_scope(t.changes, scope), t.changes.c.key == key)
+        .where(t.changes.c.action != Action.EMBEDDED.value)
         .order_by(t.changes.c.number)
     )
     return [Event(row.at, Action(row.action), row.detail) for row in connection.execute(statement)]

@@ -130,7 +130,7 @@ class TransactionContract(StoreCase):
         assert again.counts(SCOPE) == Counts(2, 1, 1, 1, 1)
         assert again.clusters(SCOPE) == [a_cluster("d")]
         actions = [event.action for event in again.history(SCOPE, "a")]
-        assert actions == [Action.LEARNED, Action.EMBEDDED, Action.OBSERVED]
+        assert actions == [Action.LEARNED, Action.OBSERVED]
         again.close()
 
     def test_a_block_sees_its_own_changes(self, store: PatternStore) -> None:
