@@ -22,7 +22,7 @@ from engramia_core.memory.recall_report import Question, RecallReport
 from engramia_core.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from engramia_core.memory.embedding import EmbeddingProvider
     from engramia_core.memory.feedback import DecayReport, Issue
@@ -182,7 +182,7 @@ class Memory:
         filters = Filters(skills=tuple(skills))
         return self.store.page(self.scope, filters=filters, limit=limit)
 
-    def export(self, *, with_vectors: bool = False) -> Iterator[bytes]:
+    def export(self, *, with_vectors: bool = False) -> Generator[bytes, None, None]:
         """The lines of an export."""
         return transfer.export(self.store, self.scope, with_vectors=with_vectors)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,13 +50,13 @@ def export_command(
     """
     from engramia_core.files import write_atomically
 
-    lines = ctx.obj.memory.export(with_vectors=with_vectors)
-    if file == "-":
-        for line in lines:
-            write_bytes(line)
-        return
-    with progress("exporting") as counter:
-        write_atomically(Path(file), counter.counted(lines))
+    with closing(ctx.obj.memory.export(with_vectors=with_vectors)) as lines:
+        if file == "-":
+            for line in lines:
+                write_bytes(line)
+            return
+        with progress("exporting") as counter:
+            write_atomically(Path(file), counter.counted(lines))
     size_bytes = Path(file).stat().st_size
     if not json_or(ctx, {"file": file, "size_bytes": size_bytes}):
         write(f"wrote {file} ({size_bytes:,} bytes)")

@@ -22,7 +22,7 @@ from engramia_core.memory.transfer_format import (
 from engramia_core.memory.transfer_reader import BATCH_LINES, batches, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from datetime import datetime
 
     from engramia_core.memory.embedder import Embedder
@@ -70,7 +70,9 @@ class _Batch:
     clusters: list[Cluster] = field(default_factory=list)
 
 
-def export(store: PatternStore, scope: Scope, *, with_vectors: bool = False) -> Iterator[bytes]:
+def export(
+    store: PatternStore, scope: Scope, *, with_vectors: bool = False
+) -> Generator[bytes, None, None]:
     """The lines of an export, by key; two exports of one state are equal to the byte."""
     model = store.model(scope)
     clusters = store.clusters(scope)

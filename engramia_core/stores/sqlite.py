@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from engramia_core.database import revisions
-from engramia_core.errors import Refused, Unavailable
+from engramia_core.errors import EngramiaError, Refused, Unavailable
 from engramia_core.memory.store import (
     AgingRun,
     Candidates,
@@ -66,7 +66,11 @@ class SQLiteStore(PatternStore):
         self._each_alone = self._engine.execution_options(engramia_begin=None)
         self._writing = threading.Lock()
         self._indexes = SearchIndexes(directory / ".cache")
-        self._check_schema()
+        try:
+            self._check_schema()
+        except EngramiaError:
+            self._engine.dispose()
+            raise
 
     @classmethod
     def create(cls, directory: Path) -> SQLiteStore:
@@ -78,8 +82,10 @@ class SQLiteStore(PatternStore):
         path = directory / DATABASE_FILE
         with translated(path):
             engine = sqlite_engine(path)
-            revisions.upgrade(engine)
-            engine.dispose()
+            try:
+                revisions.upgrade(engine)
+            finally:
+                engine.dispose()
         return cls(directory)
 
     @override
