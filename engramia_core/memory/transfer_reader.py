@@ -22,7 +22,7 @@ from engramia_core.memory.transfer_format import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BATCH_LINES = 1_000
+BATCH_LINES = 500
 _BATCH_BYTES = 16_000_000
 """How much of an export is in memory at a time."""
 

@@ -241,7 +241,7 @@ def test_an_import_that_was_killed_goes_on(any_store: PatternStore) -> None:
         raise KilledError
 
     with pytest.raises(KilledError):
-        Importer(any_store, None, SCOPE, now=START, batch_lines=10).run(
+        Importer(any_store, None, SCOPE, now=START, batch_lines=5).run(
             BytesIO(content), progress=die
         )
     done = any_store.counts(SCOPE).live
