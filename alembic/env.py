@@ -25,5 +25,9 @@ if isinstance(given, Connection):
 else:
     from engramia_core.installation import migration_engine
 
-    with migration_engine().connect() as opened:
-        _run(opened)
+    engine = migration_engine()
+    try:
+        with engine.connect() as opened:
+            _run(opened)
+    finally:
+        engine.dispose()
