@@ -19,7 +19,7 @@ from engramia_cli import exits
 from engramia_cli.app import app
 from engramia_cli.tree import ENTRIES, GROUPS
 from engramia_core import errors
-from engramia_core.database import revisions, tables
+from engramia_core.database import revisions, schema
 from engramia_core.settings import KNOWN
 
 if TYPE_CHECKING:
@@ -53,6 +53,15 @@ _TABLES = {
     "memory_changes": "What happened, numbered without a gap in each scope. It outlives the patterns.",
     "memory_issues": "Feedback that tells of one issue.",
     "memory_aging_runs": "The runs of aging that changed something.",
+    "memory_tenants": "Every tenant that was ever written for.",
+    "memory_projects": "Every scope that was ever written to, with the number of its live patterns.",
+    "engramia_keys": "Access keys; without a project for the whole tenant, without a tenant for all.",
+    "engramia_key_secrets": "A key's secrets, as SHA-256: one, or two while it is rotated.",
+    "engramia_audit": "Who did what, as a hash chain for each scope and one for the installation (`*`).",
+    "engramia_audit_heads": "The last record of each chain.",
+    "engramia_instances": "The processes that serve, each with its last heartbeat.",
+    "engramia_revisions": "The revisions that the database has, with their phase.",
+    "engramia_locks": "Who holds which lock on a server.",
 }
 
 
@@ -167,10 +176,10 @@ def errors_page() -> Iterator[str]:
 def schema_page() -> Iterator[str]:
     """Every table with its columns, keys and indexes."""
     yield from _head("Schema", "`engramia_core/database/tables.py`")
-    yield f"The tables of `engramia.db` at revision `{revisions.HEAD}`. Every key begins with tenant and project."
+    yield f"The tables of `engramia.db` at revision `{revisions.HEAD}`. Every key of the memory begins with tenant and project."
     yield "A moment is a whole number: microseconds since 1970 in UTC. `alembic_version` holds the revision."
     yield ""
-    for table in tables.metadata.sorted_tables:
+    for table in schema.metadata.sorted_tables:
         yield from (f"## {table.name}", "", _TABLES[table.name], "")
         yield from _table(("column", "type", "null", "key"), map(_column, table.columns))
         yield from _indexes(table)

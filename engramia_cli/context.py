@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from engramia_core.audit import Actor
     from engramia_core.library import Memory
     from engramia_core.maintenance.checks import Subject
     from engramia_core.memory.embedding import EmbeddingProvider
@@ -70,6 +71,20 @@ class CliContext:
         """The memory that the settings name; ``NotFound`` when there is none."""
         return self._open(create=False)
 
+    @cached_property
+    def actor(self) -> Actor:
+        """Who types, for the audit trail."""
+        from engramia_core.audit import Actor, Via
+        from engramia_core.library import this_user
+
+        return Actor(this_user(), Via.CLI)
+
+    def has_memory(self) -> bool:
+        """Whether there is a memory, of whatever schema, where the settings point."""
+        from engramia_core import installation
+
+        return installation.has_memory(self.settings)
+
     def make_memory(self) -> None:
         """Make the memory that the settings name, or bring it to this version's schema."""
         self._open(create=True).close()
@@ -105,6 +120,7 @@ class CliContext:
             self.settings,
             create=create,
             source=Source.CLI,
+            actor=self.actor,
             provider_of=self.provider_of or installation.provider,
             clock=self.clock or utc_now,
         )

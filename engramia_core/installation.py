@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engramia_core.embeddings import open_provider
-from engramia_core.errors import EngramiaError, NotFound, Refused, Unavailable
+from engramia_core.errors import EngramiaError, InvalidInput, NotFound, Refused, Unavailable
 from engramia_core.library import Memory, utc_now
 from engramia_core.maintenance.checks import Subject
 from engramia_core.memory.pattern import Source
 from engramia_core.scope import Scope
 from engramia_core.settings import Settings, load_settings
-from engramia_core.stores import create_store, open_store, storage_in
+from engramia_core.stores import Server, create_store, open_store, storage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from engramia_core.audit import Actor
     from engramia_core.memory.embedding import EmbeddingProvider
     from engramia_core.memory.store import PatternStore
 
@@ -48,20 +49,48 @@ def open_memory(
     *,
     create: bool = False,
     source: Source = Source.SDK,
+    actor: Actor | None = None,
     provider_of: Callable[[Settings], EmbeddingProvider | None] = provider,
     clock: Callable[[], datetime] = utc_now,
 ) -> Memory:
     """The memory that the settings name; ``NotFound`` when there is none, unless it may be created."""
     embeddings, whose = provider_of(settings), scope(settings)
     store = _store(settings, create_store if create else open_store)
-    return Memory(store, embeddings, scope=whose, source=source, clock=clock)
+    return Memory(store, embeddings, scope=whose, source=source, actor=actor, clock=clock)
 
 
-def migration_engine() -> Engine:
-    """The engine of the database that the settings name, for Alembic's own command line."""
+def server(settings: Settings) -> Server | None:
+    """The database that is meant; ``None`` where a directory is: it is named, or no database is."""
+    if settings["storage"] not in {"auto", "postgres"} or not settings["database_url"]:
+        return None
+    if settings["storage"] == "auto" and settings.value("path").origin == "flag":
+        return None
+    size = settings["database_pool_size"]
+    if not (size.isdigit() and int(size)):
+        raise InvalidInput(f"database_pool_size {size!r} is no number of connections")
+    return Server(settings["database_url"], int(size))
+
+
+def has_memory(settings: Settings) -> bool:
+    """Whether there is a memory, of whatever schema, where the settings point."""
+    on_server = server(settings)
+    if on_server is None:
+        return storage_in(directory(settings)) is not None
+    from engramia_core.stores.postgres import has_schema
+
+    return has_schema(on_server.url)
+
+
+def migration_engine(settings: Settings | None = None) -> Engine:
+    """The engine of the database that the settings name, as its owner; by default for Alembic's own command line."""
+    settings = settings or load_settings({})
+    on_server = server(settings)
+    if on_server is not None:
+        from engramia_core.stores.postgres_engine import parsed_url, postgres_engine
+
+        return postgres_engine(parsed_url(on_server.url), as_owner=True)
     from engramia_core.stores.sqlite_engine import DATABASE_FILE, sqlite_engine
 
-    settings = load_settings({})
     place = directory(settings)
     found = storage_in(place)
     if found is None:
@@ -90,13 +119,18 @@ def subject(
         store = _store(settings, open_store)
     except EngramiaError as error:
         unopened = error
-    return Subject(place, whose, embeddings, store, unopened, without_provider)
+    on_server = store is not None and store.storage == "postgres"
+    return Subject(
+        None if on_server else place, whose, embeddings, store, unopened, without_provider
+    )
 
 
-def _store(settings: Settings, make: Callable[[Path, str], PatternStore]) -> PatternStore:
+def _store(
+    settings: Settings, make: Callable[[Path, str, Server | None], PatternStore]
+) -> PatternStore:
     place = directory(settings)
     try:
-        return make(place, settings["storage"])
+        return make(place, settings["storage"], server(settings))
     except OSError as error:
         raise Unavailable(
             f"{str(place)!r} cannot be opened: {error.strerror}",

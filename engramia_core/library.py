@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
+from engramia_core.audit import Actor, Via
 from engramia_core.errors import Refused
 from engramia_core.memory import feedback as feedback_rules
 from engramia_core.memory import learn as learning
@@ -45,6 +47,15 @@ def this_process() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
+def this_user() -> str:
+    """Who runs this process: a name where the system knows one, and the machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
+
+
 class Memory:
     """A memory: a store, a provider of embeddings, and the scope that is meant.
 
@@ -62,13 +73,14 @@ class Memory:
         *,
         scope: Scope | None = None,
         source: Source = Source.SDK,
+        actor: Actor | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """``source`` is noted on what is learned; ``clock`` tells the time."""
-        self.store = store
+        """``source`` is noted on what is learned, ``actor`` in the audit trail; ``clock`` tells the time."""
+        self.store = store.acting(actor or Actor(this_process(), Via.SDK))
         self.scope = scope or Scope()
         self.now = clock
-        self._embedder = None if embeddings is None else Embedder(embeddings, store)
+        self._embedder = None if embeddings is None else Embedder(embeddings, self.store)
         self._source = source
 
     def learn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "engramia.toml"
 _SECRET_SHOWN = 4
+_PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Setting:
     default: str
     help: str
     is_secret: bool = False
+    is_url: bool = False
+    """Whether it may hold a password between user and host."""
 
 
 KNOWN = (
@@ -34,7 +38,21 @@ KNOWN = (
         "storage",
         "ENGRAMIA_STORAGE",
         "auto",
-        "sqlite or json; auto finds out which one lives in the directory (a new one is sqlite).",
+        "sqlite, json or postgres; auto is postgres where a database is named and no --path is given,"
+        " else what lives in the directory (a new one is sqlite).",
+    ),
+    Setting(
+        "database_url",
+        "ENGRAMIA_DATABASE_URL",
+        "",
+        "The PostgreSQL database: postgresql://USER:PASSWORD@HOST:5432/DATABASE. Never given as a flag.",
+        is_url=True,
+    ),
+    Setting(
+        "database_pool_size",
+        "ENGRAMIA_DATABASE_POOL_SIZE",
+        "5",
+        "How many connections a process keeps; three times as many at most.",
     ),
     Setting(
         "embeddings",
@@ -71,7 +89,9 @@ class Value:
 
     @property
     def shown(self) -> str:
-        """The value as it may be printed: of a secret the last four characters only."""
+        """The value as it may be printed: of a secret the last four characters only, of a URL no password."""
+        if self.setting.is_url:
+            return _PASSWORD.sub("****", self.text)
         if not self.setting.is_secret or not self.text:
             return self.text
         tail = self.text[-_SECRET_SHOWN:] if len(self.text) > 4 * _SECRET_SHOWN else ""

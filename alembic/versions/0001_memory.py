@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from alembic import op
-from engramia_core.database.tables import UtcTime
+from engramia_core.database.columns import UtcTime, VectorColumn, name_type
+from engramia_core.database.isolation import allow, keep_apart, make_role
 
 revision = "0001"
 down_revision = None
@@ -17,8 +18,8 @@ PHASE = "expand"
 
 def _scope() -> tuple[sa.Column[str], sa.Column[str]]:
     return (
-        sa.Column("tenant_id", sa.String(64), nullable=False),
-        sa.Column("project_id", sa.String(64), nullable=False),
+        sa.Column("tenant_id", name_type(), nullable=False),
+        sa.Column("project_id", name_type(), nullable=False),
     )
 
 
@@ -35,11 +36,35 @@ def _of_pattern(table: str) -> sa.ForeignKeyConstraint:
     )
 
 
+TABLES = (
+    "engramia_data",
+    "memory_skills",
+    "memory_embeddings",
+    "memory_models",
+    "memory_observations",
+    "memory_signatures",
+    "memory_changes",
+    "memory_issues",
+    "memory_aging_runs",
+)
+
+
 def upgrade() -> None:
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    _create_tables()
+    if op.get_context().dialect.name == "postgresql":
+        # A vector of up to 2,000 dimensions stays in its row: an exact search reads many of them.
+        op.execute("ALTER TABLE memory_embeddings ALTER COLUMN vector SET STORAGE MAIN")
+        for statement in (*make_role(), *allow(TABLES), *keep_apart(TABLES)):
+            op.execute(statement)
+
+
+def _create_tables() -> None:
     op.create_table(
         "engramia_data",
         *_scope(),
-        sa.Column("key", sa.String(64), nullable=False),
+        sa.Column("key", name_type(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("output", sa.Text()),
@@ -57,7 +82,7 @@ def upgrade() -> None:
         sa.Column("reuse_count", sa.Integer(), nullable=False),
         sa.Column("trashed_at", UtcTime()),
         sa.Column("trash_reason", sa.String(16)),
-        sa.Column("trash_run", sa.String(64)),
+        sa.Column("trash_run", name_type()),
         _primary("engramia_data", "key"),
     )
     live, gone = sa.column("trashed_at").is_(None), sa.column("trashed_at").is_not(None)
@@ -72,8 +97,8 @@ def upgrade() -> None:
     op.create_table(
         "memory_skills",
         *_scope(),
-        sa.Column("skill", sa.String(64), nullable=False),
-        sa.Column("key", sa.String(64), nullable=False),
+        sa.Column("skill", name_type(), nullable=False),
+        sa.Column("key", name_type(), nullable=False),
         _primary("memory_skills", "skill", "key"),
         _of_pattern("memory_skills"),
         sqlite_with_rowid=False,
@@ -82,10 +107,10 @@ def upgrade() -> None:
     op.create_table(
         "memory_embeddings",
         *_scope(),
-        sa.Column("key", sa.String(64), nullable=False),
-        sa.Column("model_id", sa.String(200), nullable=False),
+        sa.Column("key", name_type(), nullable=False),
+        sa.Column("model_id", name_type(200), nullable=False),
         sa.Column("text_hash", sa.BigInteger(), nullable=False),
-        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.Column("vector", VectorColumn(), nullable=False),
         _primary("memory_embeddings", "key", "model_id"),
         _of_pattern("memory_embeddings"),
     )
@@ -97,7 +122,7 @@ def upgrade() -> None:
     op.create_table(
         "memory_models",
         *_scope(),
-        sa.Column("model_id", sa.String(200), nullable=False),
+        sa.Column("model_id", name_type(200), nullable=False),
         sa.Column("dimensions", sa.Integer(), nullable=False),
         sa.Column("is_active", sa.Boolean(name="is_active"), nullable=False),
         _primary("memory_models", "model_id"),
@@ -105,7 +130,7 @@ def upgrade() -> None:
     op.create_table(
         "memory_observations",
         *_scope(),
-        sa.Column("key", sa.String(64), nullable=False),
+        sa.Column("key", name_type(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("score", sa.Double(), nullable=False),
@@ -121,7 +146,7 @@ def upgrade() -> None:
         *_scope(),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("signature", sa.BigInteger(), nullable=False),
-        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("name", name_type(), nullable=False),
         _primary("memory_signatures", "kind", "signature", "name"),
         sqlite_with_rowid=False,
     )
@@ -129,7 +154,7 @@ def upgrade() -> None:
         "memory_changes",
         *_scope(),
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.String(64), nullable=False),
+        sa.Column("key", name_type(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("action", sa.String(16), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
@@ -140,7 +165,7 @@ def upgrade() -> None:
     op.create_table(
         "memory_issues",
         *_scope(),
-        sa.Column("cluster_id", sa.String(64), nullable=False),
+        sa.Column("cluster_id", name_type(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("occurrences", sa.Integer(), nullable=False),
         sa.Column("weight", sa.Double(), nullable=False),
@@ -151,7 +176,7 @@ def upgrade() -> None:
     op.create_table(
         "memory_aging_runs",
         *_scope(),
-        sa.Column("run", sa.String(64), nullable=False),
+        sa.Column("run", name_type(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("pruned", sa.Integer(), nullable=False),
         sa.Column("purged", sa.Integer(), nullable=False),
@@ -160,15 +185,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in (
-        "memory_aging_runs",
-        "memory_issues",
-        "memory_changes",
-        "memory_signatures",
-        "memory_observations",
-        "memory_models",
-        "memory_embeddings",
-        "memory_skills",
-        "engramia_data",
-    ):
+    for table in reversed(TABLES):
         op.drop_table(table)

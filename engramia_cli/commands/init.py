@@ -17,16 +17,16 @@ def init(ctx: typer.Context) -> None:
 
     engramia init
     engramia init --path ./memory --storage json
-    """
-    from engramia_core.stores import storage_in
 
-    place = ctx.obj.directory
-    was_there = storage_in(place) is not None
+    With ENGRAMIA_DATABASE_URL set, and no --path, the memory is made in that PostgreSQL database.
+    """
+    was_there = ctx.obj.has_memory()
     ctx.obj.make_memory()
+    store = ctx.obj.memory.store
     report = {
-        "path": str(place.resolve()),
-        "storage": storage_in(place),
-        "schema": ctx.obj.memory.store.schema_revision(),
+        "path": store.place,
+        "storage": store.storage,
+        "schema": store.schema_revision(),
         "created": not was_there,
     }
     if not json_or(ctx, report):

@@ -19,15 +19,13 @@ def status(ctx: typer.Context) -> None:
 
     Also where it lies, by which model it is searched, and when aging last changed it.
     """
-    from engramia_core.stores import storage_in
-
     memory = ctx.obj.memory
     counts = memory.metrics()
     model = memory.store.model(memory.scope)
     last = next(iter(memory.aging_runs()), None)
     report = {
-        "path": str(ctx.obj.directory.resolve()),
-        "storage": storage_in(ctx.obj.directory),
+        "path": memory.store.place,
+        "storage": memory.store.storage,
         "schema": memory.store.schema_revision(),
         "scope": memory.scope,
         "model": model,

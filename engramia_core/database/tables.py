@@ -1,92 +1,34 @@
-"""Every table, written once. A test holds the migrations in ``alembic/`` to it.
+"""The tables of the memory, written once. A test holds the migrations in ``alembic/`` to them.
 
 Every key leads with tenant and project, so that one scope's rows lie together and a large installation can
-be split by tenant.
+be split by tenant. What an operator's commands keep is in ``operation_tables.py``.
 """
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Double,
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
     Text,
 )
-from sqlalchemy.types import TypeDecorator, TypeEngine
-from typing_extensions import override
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from sqlalchemy.engine import Dialect
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC: ``timestamptz`` where there is one, else microseconds since 1970."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    @override
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(
-            DateTime(timezone=True) if dialect.name == "postgresql" else BigInteger()
-        )
-
-    @override
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], object] | None:
-        return None if dialect.name == "postgresql" else _microseconds
-
-    @override
-    def result_processor(
-        self, dialect: Dialect, coltype: object
-    ) -> Callable[[int | None], datetime | None] | None:
-        return None if dialect.name == "postgresql" else _moment
-
-
-def _microseconds(value: datetime | None) -> int | None:
-    return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-
-@lru_cache(maxsize=256)  # a pattern's times are mostly one
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
+from engramia_core.database.columns import (
+    UtcTime,
+    VectorColumn,
+    metadata,
+    name_type,
+    project_column,
+    tenant_column,
 )
-
-
-def _tenant() -> Column[str]:
-    return Column("tenant_id", String(64), nullable=False)
-
-
-def _project() -> Column[str]:
-    return Column("project_id", String(64), nullable=False)
 
 
 def _of_pattern() -> ForeignKeyConstraint:
@@ -97,12 +39,31 @@ def _of_pattern() -> ForeignKeyConstraint:
     )
 
 
+tenants = Table(
+    "memory_tenants",
+    metadata,
+    tenant_column(),
+    Column("created_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("tenant_id"),
+)
+
+projects = Table(
+    "memory_projects",
+    metadata,
+    tenant_column(),
+    project_column(),
+    Column("created_at", UtcTime, nullable=False),
+    Column("live", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "project_id"),
+)
+"""A row for each scope that was ever written: the lock of its writers, and how many live patterns it has."""
+
 patterns = Table(
     "engramia_data",
     metadata,
-    _tenant(),
-    _project(),
-    Column("key", String(64), nullable=False),
+    tenant_column(),
+    project_column(),
+    Column("key", name_type(), nullable=False),
     Column("task", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("output", Text),
@@ -120,7 +81,7 @@ patterns = Table(
     Column("reuse_count", Integer, nullable=False),
     Column("trashed_at", UtcTime),
     Column("trash_reason", String(16)),
-    Column("trash_run", String(64)),
+    Column("trash_run", name_type()),
     PrimaryKeyConstraint("tenant_id", "project_id", "key"),
 )
 Index(
@@ -143,10 +104,10 @@ Index(
 skills = Table(
     "memory_skills",
     metadata,
-    _tenant(),
-    _project(),
-    Column("skill", String(64), nullable=False),
-    Column("key", String(64), nullable=False),
+    tenant_column(),
+    project_column(),
+    Column("skill", name_type(), nullable=False),
+    Column("key", name_type(), nullable=False),
     PrimaryKeyConstraint("tenant_id", "project_id", "skill", "key"),
     _of_pattern(),
     Index("ix_memory_skills_key", "tenant_id", "project_id", "key"),
@@ -156,12 +117,12 @@ skills = Table(
 embeddings = Table(
     "memory_embeddings",
     metadata,
-    _tenant(),
-    _project(),
-    Column("key", String(64), nullable=False),
-    Column("model_id", String(200), nullable=False),
+    tenant_column(),
+    project_column(),
+    Column("key", name_type(), nullable=False),
+    Column("model_id", name_type(200), nullable=False),
     Column("text_hash", BigInteger, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
+    Column("vector", VectorColumn, nullable=False),
     PrimaryKeyConstraint("tenant_id", "project_id", "key", "model_id"),
     _of_pattern(),
     Index("ix_memory_embeddings_text", "tenant_id", "project_id", "model_id", "text_hash"),
@@ -170,9 +131,9 @@ embeddings = Table(
 models = Table(
     "memory_models",
     metadata,
-    _tenant(),
-    _project(),
-    Column("model_id", String(200), nullable=False),
+    tenant_column(),
+    project_column(),
+    Column("model_id", name_type(200), nullable=False),
     Column("dimensions", Integer, nullable=False),
     Column("is_active", Boolean(name="is_active"), nullable=False),
     PrimaryKeyConstraint("tenant_id", "project_id", "model_id"),
@@ -181,9 +142,9 @@ models = Table(
 observations = Table(
     "memory_observations",
     metadata,
-    _tenant(),
-    _project(),
-    Column("key", String(64), nullable=False),
+    tenant_column(),
+    project_column(),
+    Column("key", name_type(), nullable=False),
     Column("number", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("score", Double, nullable=False),
@@ -198,11 +159,11 @@ observations = Table(
 signatures = Table(
     "memory_signatures",
     metadata,
-    _tenant(),
-    _project(),
+    tenant_column(),
+    project_column(),
     Column("kind", SmallInteger, nullable=False),
     Column("signature", BigInteger, nullable=False),
-    Column("name", String(64), nullable=False),
+    Column("name", name_type(), nullable=False),
     PrimaryKeyConstraint("tenant_id", "project_id", "kind", "signature", "name"),
     sqlite_with_rowid=False,
 )
@@ -210,10 +171,10 @@ signatures = Table(
 changes = Table(
     "memory_changes",
     metadata,
-    _tenant(),
-    _project(),
+    tenant_column(),
+    project_column(),
     Column("number", BigInteger, nullable=False),
-    Column("key", String(64), nullable=False),
+    Column("key", name_type(), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("action", String(16), nullable=False),
     Column("detail", Text, nullable=False),
@@ -225,9 +186,9 @@ changes = Table(
 issues = Table(
     "memory_issues",
     metadata,
-    _tenant(),
-    _project(),
-    Column("cluster_id", String(64), nullable=False),
+    tenant_column(),
+    project_column(),
+    Column("cluster_id", name_type(), nullable=False),
     Column("text", Text, nullable=False),
     Column("occurrences", Integer, nullable=False),
     Column("weight", Double, nullable=False),
@@ -239,9 +200,9 @@ issues = Table(
 aging_runs = Table(
     "memory_aging_runs",
     metadata,
-    _tenant(),
-    _project(),
-    Column("run", String(64), nullable=False),
+    tenant_column(),
+    project_column(),
+    Column("run", name_type(), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("pruned", Integer, nullable=False),
     Column("purged", Integer, nullable=False),

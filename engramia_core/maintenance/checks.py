@@ -30,7 +30,8 @@ _OLDEST_SQLITE = (3, 35, 0)
 class Subject:
     """What is examined. ``unopened`` says why there is no store, ``without_provider`` why there is no provider."""
 
-    directory: Path
+    directory: Path | None
+    """``None`` for a memory on a server."""
     scope: Scope
     provider: EmbeddingProvider | None
     store: PatternStore | None
@@ -51,14 +52,20 @@ def _made(check: Callable[[Subject], Finding | None], subject: Subject) -> Findi
     except EngramiaError as error:
         return Finding(name, Severity.PROBLEM, error.message, error.hint)
     except OSError as error:
-        return Finding(name, Severity.PROBLEM, f"{str(subject.directory)!r}: {error.strerror}")
+        return Finding(name, Severity.PROBLEM, f"{_place(subject)!r}: {error.strerror}")
 
 
 def check_opens(subject: Subject) -> Finding:
     """The memory can be opened, and its schema is this version's."""
     if subject.unopened is not None:
         return Finding("memory", Severity.PROBLEM, subject.unopened.message, subject.unopened.hint)
-    return Finding("memory", Severity.OK, f"{str(subject.directory)!r} opens")
+    return Finding("memory", Severity.OK, f"{_place(subject)!r} opens")
+
+
+def _place(subject: Subject) -> str:
+    if subject.directory is None and subject.store is not None:
+        return subject.store.place
+    return str(subject.directory)
 
 
 def check_files(subject: Subject) -> Finding | None:
@@ -114,7 +121,7 @@ def check_vectors(subject: Subject) -> Finding | None:
 
 def check_disk(subject: Subject) -> Finding | None:
     """There is room to write."""
-    if not subject.directory.is_dir():
+    if subject.directory is None or not subject.directory.is_dir():
         return None
     free = shutil.disk_usage(subject.directory).free
     if free < _MIN_FREE_BYTES:
@@ -125,7 +132,7 @@ def check_disk(subject: Subject) -> Finding | None:
 
 def check_rights(subject: Subject) -> Finding | None:
     """This user may write the memory, and strangers may not."""
-    if not subject.directory.is_dir():
+    if subject.directory is None or not subject.directory.is_dir():
         return None
     if not os.access(subject.directory, os.W_OK):
         text = f"{str(subject.directory)!r} may not be written by this user"
@@ -136,8 +143,10 @@ def check_rights(subject: Subject) -> Finding | None:
     return Finding("rights", Severity.OK, "this user may write the memory, strangers may not")
 
 
-def check_sqlite(_: Subject) -> Finding:
+def check_sqlite(subject: Subject) -> Finding | None:
     """The interpreter's SQLite is new enough."""
+    if subject.directory is None:
+        return None
     found = f"SQLite {sqlite3.sqlite_version}"
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         needed = ".".join(map(str, _OLDEST_SQLITE))

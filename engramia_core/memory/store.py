@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from engramia_core.audit import Actor
     from engramia_core.memory.embedding import Matrix, Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
@@ -167,6 +168,20 @@ class PatternStore(Protocol):
     What a ``write`` block did is on disk when the block ends, whole or not at all, and found by every search
     from then on. Reads never wait for a writer and see no half-done write. Safe for threads and processes.
     """
+
+    @property
+    def storage(self) -> str:
+        """The scheme it is registered under."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Where the memory lies, as it may be shown: no secret in it."""
+        ...
+
+    def acting(self, actor: Actor) -> PatternStore:
+        """The same store, whose changes are recorded as this actor's where there is an audit trail."""
+        ...
 
     def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
         """The patterns under ``keys`` that exist, in the trash or not."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from engramia_core.errors import InvalidInput, NotFound, Refused
 
@@ -12,13 +13,22 @@ if TYPE_CHECKING:
 
     from engramia_core.memory.store import PatternStore
 
-SCHEMES = ("sqlite", "json")
+SCHEMES = ("sqlite", "json", "postgres")
 _MARKERS = {"sqlite": "engramia.db", "json": "engramia.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL database: its URL, and how many connections a process keeps to it."""
+
+    url: str = field(repr=False)
+    pool_size: int = 5
 
 
 def storage_in(directory: Path) -> str | None:
     """Which storage lives in a directory; ``None`` for none."""
-    return next((scheme for scheme in SCHEMES if (directory / _MARKERS[scheme]).is_file()), None)
+    found = (scheme for scheme, marker in _MARKERS.items() if (directory / marker).is_file())
+    return next(found, None)
 
 
 def no_memory(directory: Path) -> NotFound:
@@ -29,12 +39,18 @@ def no_memory(directory: Path) -> NotFound:
     )
 
 
-def open_store(directory: Path, storage: str = "auto") -> PatternStore:
-    """The memory in a directory; ``NotFound`` when there is none of that storage."""
+def open_store(
+    directory: Path, storage: str = "auto", server: Server | None = None
+) -> PatternStore:
+    """The memory on a server if one is given, else in a directory; ``NotFound`` when there is none of that storage."""
+    _check_scheme(storage)
+    if _is_meant(server, storage):
+        from engramia_core.stores.postgres import PostgresStore
+
+        return PostgresStore(server.url, pool_size=server.pool_size)
     found = storage_in(directory)
     if found is None:
         raise no_memory(directory)
-    _check_scheme(storage)
     if storage not in {"auto", found}:
         raise NotFound(
             f"the memory in {str(directory)!r} is {found}, not {storage}",
@@ -49,9 +65,15 @@ def open_store(directory: Path, storage: str = "auto") -> PatternStore:
     return SQLiteStore(directory)
 
 
-def create_store(directory: Path, storage: str = "auto") -> PatternStore:
-    """A new memory in a directory, or the one that is there, brought to this version's schema."""
+def create_store(
+    directory: Path, storage: str = "auto", server: Server | None = None
+) -> PatternStore:
+    """A new memory on a server or in a directory, or the one that is there, brought to this version's schema."""
     _check_scheme(storage)
+    if _is_meant(server, storage):
+        from engramia_core.stores.postgres import PostgresStore
+
+        return PostgresStore.create(server.url, pool_size=server.pool_size)
     found = storage_in(directory)
     if found is not None and storage not in {"auto", found}:
         raise Refused(f"there is a memory of storage {found} in {str(directory)!r} already")
@@ -62,6 +84,16 @@ def create_store(directory: Path, storage: str = "auto") -> PatternStore:
     from engramia_core.stores.sqlite import SQLiteStore
 
     return SQLiteStore.create(directory)
+
+
+def _is_meant(server: Server | None, storage: str) -> TypeGuard[Server]:
+    """Whether the memory is on the server that is given."""
+    if storage == "postgres" and server is None:
+        raise InvalidInput(
+            "storage postgres needs the URL of a database",
+            hint="set ENGRAMIA_DATABASE_URL=postgresql://USER:PASSWORD@HOST:5432/DATABASE",
+        )
+    return server is not None and storage in {"auto", "postgres"}
 
 
 def _check_scheme(storage: str) -> None:

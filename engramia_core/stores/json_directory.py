@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from engramia_core.audit import Actor
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
@@ -90,6 +91,20 @@ class JSONDirectoryStore(PatternStore):
         except OSError as error:
             raise Unavailable(f"cannot make {path}: {error.strerror}") from error
         return cls(path)
+
+    @property
+    @override
+    def storage(self) -> str:
+        return "json"
+
+    @property
+    @override
+    def place(self) -> str:
+        return str(self.path.resolve())
+
+    @override
+    def acting(self, actor: Actor) -> JSONDirectoryStore:
+        return self  # what changed, and by whom, is for the version control around the directory to say
 
     @property
     def broken(self) -> tuple[BrokenFile, ...]:

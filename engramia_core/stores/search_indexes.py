@@ -19,7 +19,7 @@ from engramia_core.database import tables as t
 from engramia_core.memory.vectors import Columns, VectorIndex
 from engramia_core.stores import vector_cache
 from engramia_core.stores.relational.compiled import CompiledStatement
-from engramia_core.stores.relational.reads import BATCH, vector_from, vector_of_pattern
+from engramia_core.stores.relational.reads import BATCH, vector_of_pattern
 from engramia_core.stores.relational.rows import PATTERN_COLUMNS, in_scope, pattern_of
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _refresh(connection: Connection, scope: Scope, held: _Held, keys: Sequence[s
         .where(t.patterns.c.trashed_at.is_(None))
     )
     rows = connection.execute(statement).all()
-    found = [(pattern_of(row), vector_from(row.vector)) for row in rows if row.vector is not None]
+    found = [(pattern_of(row), row.vector) for row in rows if row.vector is not None]
     held.index.remove(set(keys) - {pattern.key for pattern, _ in found})
     held.index.put(found)
 
@@ -165,5 +165,5 @@ def _rebuilt(connection: Connection, scope: Scope, held: _Held) -> VectorIndex:
         .execution_options(yield_per=BATCH)
     )
     index = VectorIndex(Columns.empty(0, held.index.dimensions))
-    index.put((pattern_of(row), vector_from(row.vector)) for row in connection.execute(statement))
+    index.put((pattern_of(row), row.vector) for row in connection.execute(statement))
     return index

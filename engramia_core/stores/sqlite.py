@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from engramia_core.audit import Actor, Via
 from engramia_core.database import revisions
-from engramia_core.errors import EngramiaError, Refused, Unavailable
+from engramia_core.errors import EngramiaError, Unavailable
 from engramia_core.memory.store import (
     AgingRun,
     Candidates,
@@ -24,6 +27,7 @@ from engramia_core.memory.store import (
 from engramia_core.stores import no_memory
 from engramia_core.stores.file_lock import held_alone
 from engramia_core.stores.relational import lexical_search, reads
+from engramia_core.stores.relational.ledger import Ledger
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.search_indexes import SearchIndexes
 from engramia_core.stores.sqlite_engine import (
@@ -36,7 +40,6 @@ from engramia_core.stores.sqlite_engine import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -66,8 +69,9 @@ class SQLiteStore(PatternStore):
         self._each_alone = self._engine.execution_options(engramia_begin=None)
         self._writing = threading.Lock()
         self._indexes = SearchIndexes(directory / ".cache")
+        self._actor = Actor("", Via.SDK)
         try:
-            self._check_schema()
+            self._revision = self._check_schema()
         except EngramiaError:
             self._engine.dispose()
             raise
@@ -87,6 +91,22 @@ class SQLiteStore(PatternStore):
             finally:
                 engine.dispose()
         return cls(directory)
+
+    @property
+    @override
+    def storage(self) -> str:
+        return "sqlite"
+
+    @property
+    @override
+    def place(self) -> str:
+        return str(self.directory.resolve())
+
+    @override
+    def acting(self, actor: Actor) -> SQLiteStore:
+        store = copy.copy(self)
+        store._actor = actor  # noqa: SLF001 -- its own
+        return store
 
     @override
     def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
@@ -199,7 +219,8 @@ class SQLiteStore(PatternStore):
         with translated(self._path), self._write_turn(), self._engine.connect() as connection:
             connection.execution_options(engramia_begin="IMMEDIATE")
             with connection.begin():
-                writer = RelationalWriter(connection, scope)
+                ledger = Ledger(scope, self._actor, datetime.now(UTC))
+                writer = RelationalWriter(connection, scope, ledger)
                 yield writer
                 writer.finish()
 
@@ -211,7 +232,7 @@ class SQLiteStore(PatternStore):
 
     @override
     def schema_revision(self) -> str:
-        return revisions.HEAD
+        return self._revision
 
     @override
     def problems(self) -> list[str]:
@@ -230,20 +251,13 @@ class SQLiteStore(PatternStore):
             self._indexes.save(connection)
         self._engine.dispose()
 
-    def _check_schema(self) -> None:
+    def _check_schema(self) -> str:
         with self._reading() as connection:
-            found = revisions.current(connection)
-        if found == revisions.HEAD:
-            return
-        if found is None or found < revisions.HEAD:
-            raise Refused(
-                f"the schema of {str(self._path)!r} is {found or 'empty'}, this version needs {revisions.HEAD}",
-                hint=f"engramia init --path {quote(str(self.directory))}",
+            return revisions.check(
+                connection,
+                str(self._path),
+                migrate=f"engramia init --path {quote(str(self.directory))}",
             )
-        raise Refused(
-            f"the schema of {str(self._path)!r} is {found}, newer than {revisions.HEAD} of this version",
-            hint="install the version of Engramia that wrote it",
-        )
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

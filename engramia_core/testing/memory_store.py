@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from engramia_core.audit import Actor
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
@@ -39,6 +40,20 @@ class MemoryStore(PatternStore):
         self._write_lock = threading.Lock()
         self._held: dict[tuple[Scope, str], tuple[str, datetime]] = {}
         self._held_lock = threading.Lock()
+
+    @property
+    @override
+    def storage(self) -> str:
+        return "memory"
+
+    @property
+    @override
+    def place(self) -> str:
+        return "this process"
+
+    @override
+    def acting(self, actor: Actor) -> MemoryStore:
+        return self
 
     @override
     def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         (
             "status --storage mysql",
             "storage 'mysql' is not known",
-            "choose one of: auto, sqlite, json",
+            "choose one of: auto, sqlite, json, postgres",
         ),
         (
             "status --embeddings word2vec",

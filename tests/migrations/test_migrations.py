@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Engine, MetaData, String, Table, inspect, select, update
+from sqlalchemy import Column, Engine, MetaData, String, Table, insert, inspect, select, update
 
 from alembic import command
-from engramia_core.database import revisions, tables
+from engramia_core.database import operation_tables, revisions, schema
 from engramia_core.errors import Refused
 from engramia_core.library import Memory
 from engramia_core.stores import create_store
@@ -32,6 +33,28 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 MASTER = Table("sqlite_master", MetaData(), *(Column(n, String) for n in ("name", "sql")))
+
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+OPERATION: tuple[tuple[Table, dict[str, object]], ...] = (
+    (
+        operation_tables.keys,
+        {"key_id": "k1", "name": "ci", "role": "reader", "created_at": NOW, "created_by": "me"},
+    ),
+    (
+        operation_tables.key_secrets,
+        {"digest": "d" * 64, "key_id": "k1", "ending": "wxyz", "created_at": NOW},
+    ),
+    (
+        operation_tables.instances,
+        {
+            "instance_id": "i1", "kind": "serve", "host": "here", "pid": 1, "version": "0.1.0",
+            "schema_revision": "0002", "started_at": NOW, "seen_at": NOW,
+        },
+    ),
+    (operation_tables.locks, {"name": "backup", "owner": "me", "since": NOW, "reason": "why not"}),
+)  # fmt: skip
+"""What no verb of the memory writes: a row of each."""
 
 
 def scripts() -> ScriptDirectory:
@@ -53,7 +76,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def schema(engine: Engine) -> dict[str, str]:
+def made_by(engine: Engine) -> dict[str, str]:
     """Each table's and index's own statement, without what is only layout."""
     with engine.connect() as connection:
         rows = connection.execute(select(MASTER.c.name, MASTER.c.sql)).all()
@@ -78,6 +101,11 @@ def filled(place: Path) -> None:
         memory.learn("parse a date", "x", 9.0)
         memory.refine(key, 0.0, "too slow")
         memory.run_aging(max_prune_percent=100)
+    engine = sqlite_engine(place / DATABASE_FILE)
+    with engine.begin() as connection:
+        for table, row in OPERATION:
+            connection.execute(insert(table).values(row))
+    engine.dispose()
 
 
 def rows_in(engine: Engine) -> dict[str, int]:
@@ -85,7 +113,7 @@ def rows_in(engine: Engine) -> dict[str, int]:
         there = inspect(connection).get_table_names()
         return {
             name: len(connection.execute(select(table)).all())
-            for name, table in tables.metadata.tables.items()
+            for name, table in schema.metadata.tables.items()
             if name in there
         }
 
@@ -95,17 +123,17 @@ def test_the_migrations_make_what_the_tables_say(engine: Engine) -> None:
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, tables.metadata) == []
+        assert compare_metadata(context, schema.metadata) == []
 
 
 def test_the_migrations_make_the_same_sql_as_the_tables(engine: Engine, tmp_path: Path) -> None:
     revisions.upgrade(engine)
     other = sqlite_engine(tmp_path / "other.db")
-    tables.metadata.create_all(other)
-    made = schema(other)
+    schema.metadata.create_all(other)
+    made = made_by(other)
     other.dispose()
-    assert len(made) > len(tables.metadata.tables)
-    assert schema(engine) == made
+    assert len(made) > len(schema.metadata.tables)
+    assert made_by(engine) == made
 
 
 def test_the_head_that_is_written_down_is_the_scripts_head() -> None:
@@ -127,7 +155,7 @@ def test_every_revision_says_whether_it_expands_or_contracts(script: Script) -> 
 def test_there_is_a_row_in_every_table_to_migrate(engine: Engine, tmp_path: Path) -> None:
     filled(tmp_path)
     rows = rows_in(engine)
-    assert rows.keys() == tables.metadata.tables.keys()
+    assert rows.keys() == schema.metadata.tables.keys()
     assert 0 not in rows.values(), rows
 
 
@@ -136,15 +164,15 @@ def test_every_revision_goes_down_and_up_again_on_data(
     script: Script, engine: Engine, tmp_path: Path
 ) -> None:
     filled(tmp_path)
-    head = schema(engine)
+    head = made_by(engine)
     revisions.downgrade(engine, script.revision)
-    before = schema(engine)
+    before = made_by(engine)
     revisions.downgrade(engine, str(script.down_revision or "base"))
-    assert schema(engine) != before
+    assert made_by(engine) != before
     revisions.upgrade(engine, script.revision)
-    assert schema(engine) == before
+    assert made_by(engine) == before
     revisions.upgrade(engine)
-    assert schema(engine) == head
+    assert made_by(engine) == head
     with engine.connect() as connection:
         assert revisions.current(connection) == revisions.HEAD
     with closing(Memory(SQLiteStore(tmp_path), HashEmbeddings())) as memory:
@@ -155,7 +183,7 @@ def test_every_revision_goes_down_and_up_again_on_data(
 def test_going_down_to_nothing_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
     filled(tmp_path)
     revisions.downgrade(engine, "base")
-    assert schema(engine) == {}
+    assert made_by(engine) == {}
     with engine.connect() as connection:
         assert revisions.current(connection) is None
 

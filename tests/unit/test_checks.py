@@ -170,4 +170,5 @@ def test_of_a_directory_that_is_not_there_nothing_is_said(subject: Subject, tmp_
 
 def test_this_interpreters_sqlite_is_new_enough(subject: Subject) -> None:
     finding = check_sqlite(subject)
+    assert finding is not None
     assert (finding.severity, finding.text[:7]) == (Severity.OK, "SQLite ")

@@ -103,8 +103,8 @@ def test_a_store_of_another_storage_is_neither_opened_nor_made(
 
 
 def test_a_storage_that_nobody_knows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="storage 'postgres' is not known"):
-        create_store(tmp_path, "postgres")
+    with pytest.raises(InvalidInput, match="storage 'redis' is not known"):
+        create_store(tmp_path, "redis")
     create_store(tmp_path).close()
-    with pytest.raises(InvalidInput, match="storage 'postgres' is not known"):
-        open_store(tmp_path, "postgres")
+    with pytest.raises(InvalidInput, match="storage 'redis' is not known"):
+        open_store(tmp_path, "redis")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from sqlalchemy import Select, bindparam, insert, update
+from sqlalchemy import Select, TypeDecorator, bindparam, insert, update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Delete, Insert, Table, Update
 
+_NUMBERS = count()
 _FETCHED = 200
 """Rows that the driver is asked for at a time."""
 
@@ -45,13 +49,14 @@ class CompiledStatement:
         """All rows, a few at a time, their values converted as SQLAlchemy would; it has no parameters."""
         sql, order, constants = self._compiled(connection)
         converters = self._result_converters(connection)
-        cursor = connection.connection.cursor()
-        cursor.execute(sql, constants if order is None else tuple(constants[n] for n in order))
-        while rows := cursor.fetchmany(_FETCHED):
-            for row in map(list, rows):
-                for at, convert in converters:
-                    row[at] = convert(row[at])
-                yield row
+        cursor = _streaming_cursor(connection)
+        with closing(cursor):
+            cursor.execute(sql, constants if order is None else tuple(constants[n] for n in order))
+            while rows := cursor.fetchmany(_FETCHED):
+                for row in map(list, rows):
+                    for at, convert in converters:
+                        row[at] = convert(row[at])
+                    yield row
 
     def run_many(
         self, connection: Connection, names: Sequence[str], rows: Iterable[Sequence[Any]]
@@ -88,13 +93,14 @@ class CompiledStatement:
         return known
 
     def _result_converters(self, connection: Connection) -> list[tuple[int, Callable[[Any], Any]]]:
-        """What the dialect does to the columns of some types after the driver gave them, by place."""
+        """What our own types do to their columns after the driver gave them, by place."""
         if not isinstance(self._statement, Select):
             return []
         dialect = connection.dialect
         found = (
             (at, column.type.dialect_impl(dialect).result_processor(dialect, None))
             for at, column in enumerate(self._statement.selected_columns)
+            if isinstance(column.type, TypeDecorator)
         )
         return [(at, convert) for at, convert in found if convert is not None]
 
@@ -111,6 +117,21 @@ class CompiledStatement:
         return known
 
 
+def _streaming_cursor(connection: Connection) -> Any:  # noqa: ANN401 -- the driver's
+    """A cursor that does not fetch all rows at once; of PostgreSQL's it must be said, and given a name."""
+    if connection.dialect.name != "postgresql":
+        return connection.connection.cursor()
+    driver: Any = connection.connection.driver_connection
+    return driver.cursor(f"engramia_{next(_NUMBERS)}", binary=True)
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert whole rows into ``table``."""
+    if rows:
+        insert_into(table).run_many(connection, table.c.keys(), rows)
+
+
+@cache
 def insert_into(table: Table) -> CompiledStatement:
     """The statement that inserts whole rows into ``table``, with a parameter for each column."""
     values = {column.name: bindparam(column.name, type_=column.type) for column in table.c}

@@ -7,7 +7,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import Select, and_, bindparam, func, select
 
 from engramia_core.database import tables as t
@@ -199,8 +198,7 @@ def records(connection: Connection, scope: Scope, *, model_id: str | None) -> It
         while key is not None and key < pattern.key:
             key, group = next(groups, (None, iter(())))
         observed = tuple(map(observation_of, group)) if key == pattern.key else ()
-        blob = row[-1] if model_id is not None else None
-        yield Record(pattern, observed, None if blob is None else vector_from(blob))
+        yield Record(pattern, observed, row[-1] if model_id is not None else None)
 
 
 def vector_of_pattern(model_id: str) -> ColumnElement[bool]:
@@ -211,11 +209,6 @@ def vector_of_pattern(model_id: str) -> ColumnElement[bool]:
         t.embeddings.c.key == t.patterns.c.key,
         t.embeddings.c.model_id == model_id,
     )
-
-
-def vector_from(blob: bytes) -> Vector:
-    """The vector whose little-endian float32 bytes ``blob`` holds."""
-    return np.frombuffer(blob, dtype="<f4")
 
 
 def expired(connection: Connection, scope: Scope, now: datetime) -> list[Pattern]:
@@ -265,14 +258,14 @@ def known_vectors(
             t.embeddings.c.text_hash.in_(hashes[start : start + BATCH]),
         )
         for row in connection.execute(statement):
-            known[by_hash[row.text_hash]] = vector_from(row.vector)
+            known[by_hash[row.text_hash]] = row.vector
     return known
 
 
 def live_count(connection: Connection, scope: Scope) -> int:
     """How many live patterns the scope has."""
-    statement = select(func.count()).where(in_scope(t.patterns, scope), LIVE)
-    return connection.execute(statement).scalar_one()
+    statement = select(t.projects.c.live).where(in_scope(t.projects, scope))
+    return connection.execute(statement).scalar_one_or_none() or 0
 
 
 def counts(connection: Connection, scope: Scope, model_id: str | None) -> Counts:

@@ -111,9 +111,8 @@ def observation_row(scope: Scope, key: str, number: int, observation: Observatio
 
 
 def embedding_row(scope: Scope, pattern: Pattern, vector: Vector, model_id: str) -> Row:
-    """The row of a pattern's vector: little-endian float32 bytes."""
-    blob = vector.astype("<f4", order="C", copy=False).data
-    return scope.tenant_id, scope.project_id, pattern.key, model_id, text_hash(pattern.task), blob
+    """The row of a pattern's vector."""
+    return scope.tenant_id, scope.project_id, pattern.key, model_id, text_hash(pattern.task), vector
 
 
 OBSERVATION_COLUMNS = tuple(

@@ -12,19 +12,19 @@ from sqlalchemy import bindparam, delete, select
 from engramia_core.database import tables as t
 from engramia_core.memory.signatures import signatures
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words
-from engramia_core.stores.relational.compiled import CompiledStatement, insert_into
+from engramia_core.stores.relational.compiled import CompiledStatement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from engramia_core.scope import Scope
+    from engramia_core.stores.relational.rows import Row
 
 _CHUNK = 500
 """Signatures that one statement names."""
 _COLUMNS = tuple(t.signatures.c.keys())
-_ADD = insert_into(t.signatures)
 _REMOVE = CompiledStatement(
     delete(t.signatures).where(*(column == bindparam(column.name) for column in t.signatures.c))
 )
@@ -47,8 +47,15 @@ class SignatureTable:
     random numbers, so every sweep writes most of its pages.
     """
 
-    def __init__(self, connection: Connection, scope: Scope, kind: Kind) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        scope: Scope,
+        kind: Kind,
+        insert: Callable[[Connection, Table, Sequence[Row]], None],
+    ) -> None:
         self._connection = connection
+        self._insert = insert
         self._where = (scope.tenant_id, scope.project_id, int(kind))
         self._threshold = _THRESHOLDS[kind]
         self._added: list[tuple[int, str]] = []
@@ -60,12 +67,13 @@ class SignatureTable:
     def remove(self, texts: Iterable[tuple[str, Words]]) -> None:
         """Take texts out of the index; their words must be those they were added with."""
         self.flush()
-        self._write(_REMOVE, list(self._signed(texts)))
+        removed = self._rows(list(self._signed(texts)))
+        _REMOVE.run_many(self._connection, _COLUMNS, removed)
 
     def flush(self) -> None:
         """Write what was added."""
         added, self._added = self._added, []
-        self._write(_ADD, added)
+        self._insert(self._connection, t.signatures, self._rows(added))
 
     def propose(self, texts: Sequence[Words]) -> list[set[str]]:
         """For each text the names of those that can be alike: all that are, and a few more."""
@@ -84,9 +92,9 @@ class SignatureTable:
             for signature in signatures(words, self._threshold):
                 yield signature, name
 
-    def _write(self, statement: CompiledStatement, pairs: list[tuple[int, str]]) -> None:
+    def _rows(self, pairs: list[tuple[int, str]]) -> list[Row]:
         pairs.sort()  # neighbours in the tree are written together
-        statement.run_many(self._connection, _COLUMNS, ((*self._where, *pair) for pair in pairs))
+        return [(*self._where, *pair) for pair in pairs]
 
 
 def _chunks(items: Sequence[int]) -> Iterator[Sequence[int]]:

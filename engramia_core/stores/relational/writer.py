@@ -8,11 +8,12 @@ from sqlalchemy import delete, func, select, update
 from typing_extensions import override
 
 from engramia_core.database import tables as t
+from engramia_core.database.columns import vector_dimensions
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words, jaccard, words_of
 from engramia_core.stores.relational import reads
-from engramia_core.stores.relational.compiled import insert_into, update_by_key
+from engramia_core.stores.relational.compiled import insert_rows, update_by_key
 from engramia_core.stores.relational.rows import (
     Row,
     cluster_of,
@@ -25,7 +26,7 @@ from engramia_core.stores.relational.rows import (
 from engramia_core.stores.relational.signature_index import Kind, SignatureTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import Connection, Table
 
@@ -34,25 +35,34 @@ if TYPE_CHECKING:
     from engramia_core.memory.pattern import Observation, Pattern
     from engramia_core.memory.store import Record
     from engramia_core.scope import Scope
+    from engramia_core.stores.relational.ledger import Ledger
 
-_INSERTS = {name: insert_into(table) for name, table in t.metadata.tables.items()}
 _UPDATE_PATTERN = update_by_key(t.patterns)
-_FLOAT_BYTES = 4
 
 
 class RelationalWriter(StoreWriter):
     """Writes one scope over ``connection``, whose transaction the caller began and ends."""
 
-    def __init__(self, connection: Connection, scope: Scope) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        scope: Scope,
+        ledger: Ledger,
+        insert: Callable[[Connection, Table, Sequence[Row]], None] = insert_rows,
+    ) -> None:
+        """``insert`` adds whole rows to a table."""
         self._connection = connection
+        self._insert = insert
         self._scope = scope
-        self._tasks = SignatureTable(connection, scope, Kind.TASK)
-        self._issues = SignatureTable(connection, scope, Kind.ISSUE)
+        self._ledger = ledger
+        self._tasks = SignatureTable(connection, scope, Kind.TASK, insert)
+        self._issues = SignatureTable(connection, scope, Kind.ISSUE, insert)
 
     def finish(self) -> None:
         """Write what was held back; the transaction may be committed then."""
         self._tasks.flush()
         self._issues.flush()
+        self._ledger.close(self._connection)
 
     @override
     def alike(self, tasks: Sequence[Words]) -> list[list[Pattern]]:
@@ -74,6 +84,7 @@ class RelationalWriter(StoreWriter):
             raise Refused(f"there is a pattern {min(taken)!r} already")
         self._insert_all(t.patterns, [pattern_row(self._scope, pattern) for pattern in new])
         self._add_belongings(records)
+        self._ledger.count(new)
         self._log([pattern.key for pattern in new], event)
 
     @override
@@ -93,6 +104,7 @@ class RelationalWriter(StoreWriter):
         self._remove(self._stored([record.pattern]).values())
         self._insert_all(t.patterns, [pattern_row(self._scope, record.pattern)])
         self._add_belongings([record])
+        self._ledger.count([record.pattern])
         self._log([key], event)
 
     @override
@@ -109,12 +121,12 @@ class RelationalWriter(StoreWriter):
             delete(t.models).where(here, t.models.c.model_id == model.model_id)
         )
         self._insert_all(t.models, [(*self._own, model.model_id, model.dimensions, True)])
-
+        self._ledger.note(f"model {model.model_id} chosen")
         self._connection.execute(
             delete(t.embeddings).where(
                 in_scope(t.embeddings, self._scope),
                 t.embeddings.c.model_id == model.model_id,
-                func.length(t.embeddings.c.vector) != _FLOAT_BYTES * model.dimensions,
+                vector_dimensions(t.embeddings.c.vector) != model.dimensions,
             )
         )
 
@@ -134,12 +146,14 @@ class RelationalWriter(StoreWriter):
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:
         self.remove_clusters([cluster.cluster_id for cluster in clusters])
         self._insert_all(t.issues, [cluster_row(self._scope, cluster) for cluster in clusters])
+        self._ledger.note(f"{len(clusters)} issues put", when=bool(clusters))
         texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in clusters]
         self._issues.add(texts)
 
     @override
     def remove_clusters(self, cluster_ids: Sequence[str]) -> None:
         gone = self._clusters(cluster_ids)
+        self._ledger.note(f"{len(gone)} issues removed", when=bool(gone))
         texts = [(cluster.cluster_id, words_of(cluster.text)) for cluster in gone]
         self._issues.remove(texts)
         for cluster in gone:
@@ -160,6 +174,7 @@ class RelationalWriter(StoreWriter):
 
     @override
     def record_run(self, run: AgingRun) -> None:
+        self._ledger.note(f"aging run {run.run}")
         self._insert_all(t.aging_runs, [(*self._own, run.run, run.at, run.pruned, run.purged)])
 
     @property
@@ -168,8 +183,7 @@ class RelationalWriter(StoreWriter):
         return self._scope.tenant_id, self._scope.project_id
 
     def _insert_all(self, table: Table, rows: Sequence[Row]) -> None:
-        if rows:
-            _INSERTS[table.name].run_many(self._connection, table.c.keys(), rows)
+        self._insert(self._connection, table, rows)
 
     def _stored(self, patterns: Sequence[Pattern]) -> dict[str, Pattern]:
         keys = [pattern.key for pattern in patterns]
@@ -184,6 +198,8 @@ class RelationalWriter(StoreWriter):
         rows = [pattern_row(self._scope, pattern) for pattern in patterns]
         _UPDATE_PATTERN.run_many(self._connection, t.patterns.c.keys(), rows)
         before = [stored[pattern.key] for pattern in patterns]
+        self._ledger.discount(before)
+        self._ledger.count(patterns)
         retold = [
             (old, new) for old, new in zip(before, patterns, strict=True) if old.task != new.task
         ]
@@ -221,6 +237,7 @@ class RelationalWriter(StoreWriter):
 
     def _remove(self, patterns: Iterable[Pattern]) -> None:
         gone = list(patterns)
+        self._ledger.discount(gone)
         self._unindex(gone)
         self._delete_by_key(t.patterns, [pattern.key for pattern in gone])  # the rest by cascade
 
@@ -285,6 +302,7 @@ class RelationalWriter(StoreWriter):
 
     def _log(self, keys: Sequence[str], event: Event) -> None:
         """Add a change for each key, numbered without a gap."""
+        self._ledger.changed(keys, event)
         last = self._connection.execute(
             select(func.coalesce(func.max(t.changes.c.number), 0)).where(
                 in_scope(t.changes, self._scope)

@@ -1,0 +1,310 @@
+"""PostgreSQL with pgvector: one memory for many processes, machines and tenants."""
+
+from __future__ import annotations
+
+import copy
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from typing_extensions import override
+
+from engramia_core.audit import Actor, Via
+from engramia_core.database import revisions
+from engramia_core.database import tables as t
+from engramia_core.errors import EngramiaError
+from engramia_core.memory.store import (
+    AgingRun,
+    Candidates,
+    Counts,
+    EmbeddingModel,
+    Event,
+    PatternStore,
+    Record,
+    StoreWriter,
+)
+from engramia_core.stores import postgres_checks, postgres_search
+from engramia_core.stores.postgres_engine import (
+    LOCK_TIMEOUT_S,
+    check_server,
+    parsed_url,
+    postgres_engine,
+    set_scope,
+    shown,
+    translated,
+)
+from engramia_core.stores.postgres_rows import copy_rows
+from engramia_core.stores.relational import lexical_search, reads
+from engramia_core.stores.relational.ledger import Ledger
+from engramia_core.stores.relational.rows import in_scope
+from engramia_core.stores.relational.writer import RelationalWriter
+from engramia_core.stores.server_lock import held_on_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection
+
+    from engramia_core.memory.embedding import Vector
+    from engramia_core.memory.feedback import Cluster
+    from engramia_core.memory.filters import Filters
+    from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.words import Words
+    from engramia_core.scope import Scope
+
+MIGRATE = "engramia migrate up"
+_BELIEVED_S = 30.0
+"""How long it is believed that an index is there, or is not."""
+
+
+def has_schema(url: str) -> bool:
+    """Whether a memory of any revision is in the database at ``url``."""
+    parsed = parsed_url(url)
+    engine = postgres_engine(parsed, as_owner=True)
+    try:
+        with translated(shown(parsed)), engine.connect() as connection:
+            return revisions.current(connection) is not None
+    finally:
+        engine.dispose()
+
+
+class PostgresStore(PatternStore):
+    """A memory in a PostgreSQL database. Row-level security keeps its scopes apart."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        """Open the memory in the database at ``url``.
+
+        ``Refused`` when the server or pgvector is too old, or the schema does not fit; ``Unavailable`` when the
+        server does not answer.
+        """
+        self.url = parsed_url(url)
+        self._place = shown(self.url)
+        self._engine = postgres_engine(self.url, pool_size=pool_size)
+        self._actor = Actor("", Via.SDK)
+        self._indexed: dict[EmbeddingModel, tuple[float, bool]] = {}
+        try:
+            with self._session() as connection:
+                check_server(connection, self._place)
+                self._revision = revisions.check(connection, self._place, migrate=MIGRATE)
+        except EngramiaError:
+            self._engine.dispose()
+            raise
+
+    @classmethod
+    def create(cls, url: str, *, pool_size: int = 5) -> PostgresStore:
+        """Make the memory in the database at ``url``, or bring the one that is there to this version's schema.
+
+        The login must be allowed to make tables, a role, and the extension if it is not there yet.
+        """
+        parsed = parsed_url(url)
+        with translated(shown(parsed)):
+            engine = postgres_engine(parsed, as_owner=True)
+            try:
+                with engine.connect() as connection:
+                    check_server(connection, shown(parsed))
+                revisions.upgrade(engine)
+            finally:
+                engine.dispose()
+        return cls(url, pool_size=pool_size)
+
+    @property
+    @override
+    def storage(self) -> str:
+        return "postgres"
+
+    @property
+    @override
+    def place(self) -> str:
+        return self._place
+
+    @override
+    def acting(self, actor: Actor) -> PostgresStore:
+        store = copy.copy(self)
+        store._actor = actor  # noqa: SLF001 -- its own
+        return store
+
+    @override
+    def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
+        with self._reading(scope) as connection:
+            return reads.get(connection, scope, keys)
+
+    @override
+    def page(
+        self,
+        scope: Scope,
+        *,
+        filters: Filters,
+        limit: int,
+        before: str | None = None,
+        trashed: bool = False,
+    ) -> list[Pattern]:
+        with self._reading(scope) as connection:
+            return reads.page(
+                connection, scope, filters=filters, limit=limit, before=before, trashed=trashed
+            )
+
+    @override
+    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+        with self._reading(scope) as connection:
+            model, live = postgres_search.state(connection, scope)
+            if model is None:
+                return lexical_search.candidates_of([])
+            asked = postgres_search.Asked(query, filters, limit)
+            by_index = live > postgres_search.EXACT_UP_TO and self._is_indexed(connection, model)
+            rows = postgres_search.search(connection, scope, asked, model=model, by_index=by_index)
+            if by_index and len(rows) < min(limit, live):
+                rows = postgres_search.search(connection, scope, asked, model=model, by_index=False)
+        return postgres_search.candidates(rows, live)
+
+    @override
+    def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
+        with self._reading(scope) as connection:
+            return lexical_search.lexical(connection, scope, words, filters=filters, limit=limit)
+
+    @override
+    def observations(self, scope: Scope, key: str) -> list[Observation]:
+        with self._reading(scope) as connection:
+            return reads.observations(connection, scope, key)
+
+    @override
+    def history(self, scope: Scope, key: str) -> list[Event]:
+        with self._reading(scope) as connection:
+            return reads.history(connection, scope, key)
+
+    @override
+    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+        with self._reading(scope, isolation="REPEATABLE READ") as connection:
+            model = reads.model(connection, scope) if with_vectors else None
+            model_id = model.model_id if model else None
+            yield from reads.records(connection, scope, model_id=model_id)
+
+    @override
+    def expired(self, scope: Scope, now: datetime) -> list[Pattern]:
+        with self._reading(scope) as connection:
+            return reads.expired(connection, scope, now)
+
+    @override
+    def in_trash(
+        self, scope: Scope, *, run: str | None = None, until: datetime | None = None
+    ) -> list[Pattern]:
+        with self._reading(scope) as connection:
+            return reads.in_trash(connection, scope, run=run, until=until)
+
+    @override
+    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+        with self._reading(scope) as connection:
+            model = reads.model(connection, scope)
+            model_id = model.model_id if model else None
+            return reads.without_vector(connection, scope, model_id, limit=limit)
+
+    @override
+    def known_vectors(
+        self, scope: Scope, model_id: str, texts: Sequence[str]
+    ) -> Mapping[str, Vector]:
+        with self._reading(scope) as connection:
+            return reads.known_vectors(connection, scope, model_id, texts)
+
+    @override
+    def live_count(self, scope: Scope) -> int:
+        with self._reading(scope) as connection:
+            return reads.live_count(connection, scope)
+
+    @override
+    def counts(self, scope: Scope) -> Counts:
+        with self._reading(scope) as connection:
+            model = reads.model(connection, scope)
+            return reads.counts(connection, scope, model.model_id if model else None)
+
+    @override
+    def model(self, scope: Scope) -> EmbeddingModel | None:
+        with self._reading(scope) as connection:
+            return reads.model(connection, scope)
+
+    @override
+    def clusters(self, scope: Scope) -> list[Cluster]:
+        with self._reading(scope) as connection:
+            return reads.clusters(connection, scope)
+
+    @override
+    def aging_runs(self, scope: Scope) -> list[AgingRun]:
+        with self._reading(scope) as connection:
+            return reads.aging_runs(connection, scope)
+
+    @override
+    @contextmanager
+    def write(self, scope: Scope) -> Iterator[StoreWriter]:
+        now = datetime.now(UTC)
+        with self._reading(scope) as connection:
+            _take_turn(connection, scope, now)
+            writer = RelationalWriter(
+                connection, scope, Ledger(scope, self._actor, now), insert=copy_rows
+            )
+            yield writer
+            writer.finish()
+
+    @override
+    def alone(
+        self, scope: Scope, operation: str, *, owner: str, now: datetime
+    ) -> AbstractContextManager[None]:
+        name = f"{scope}/{operation}"  # names hold no slash
+        return held_on_server(self._engine, name, operation, owner=owner, now=now)
+
+    @override
+    def schema_revision(self) -> str:
+        return self._revision
+
+    @override
+    def problems(self) -> list[str]:
+        with self._session() as connection:
+            return postgres_checks.problems(connection)
+
+    @override
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _is_indexed(self, connection: Connection, model: EmbeddingModel) -> bool:
+        """Whether the model's index is there and valid, as known for at most half a minute."""
+        known = self._indexed.get(model)
+        now = time.monotonic()
+        if known is None or now - known[0] > _BELIEVED_S:
+            is_valid = postgres_checks.is_valid_index(connection, postgres_search.index_name(model))
+            known = self._indexed[model] = now, is_valid
+        return known[1]
+
+    @contextmanager
+    def _session(self) -> Iterator[Connection]:
+        """A transaction that belongs to no scope, and sees no scope's rows."""
+        with translated(self._place), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _reading(self, scope: Scope, *, isolation: str = "READ COMMITTED") -> Iterator[Connection]:
+        """A transaction of one scope."""
+        with translated(self._place), self._engine.connect() as connection:
+            connection.execution_options(isolation_level=isolation)
+            with connection.begin():
+                set_scope(connection, scope)
+                yield connection
+
+
+def _take_turn(connection: Connection, scope: Scope, now: datetime) -> None:
+    """Wait until nobody else writes to the scope, and make it known if it is new."""
+    cursor = connection.connection.cursor()
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_TIMEOUT_S}s",))
+    cursor.close()
+    turn = select(t.projects.c.live).where(in_scope(t.projects, scope)).with_for_update()
+    if connection.execute(turn).one_or_none() is None:
+        tenant, project = scope.tenant_id, scope.project_id
+        connection.execute(
+            insert(t.tenants).values(tenant_id=tenant, created_at=now).on_conflict_do_nothing()
+        )
+        connection.execute(
+            insert(t.projects)
+            .values(tenant_id=tenant, project_id=project, created_at=now, live=0)
+            .on_conflict_do_nothing()
+        )
+        connection.execute(turn)
