@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engramia_core.audit import Actor
+    from engramia_core.database.database import Database
     from engramia_core.library import Memory
     from engramia_core.maintenance.checks import Subject
     from engramia_core.memory.embedding import EmbeddingProvider
@@ -79,6 +80,13 @@ class CliContext:
 
         return Actor(this_user(), Via.CLI)
 
+    @cached_property
+    def database(self) -> Database:
+        """The database that the settings name: keys, audit trail, tenants."""
+        from engramia_core import installation
+
+        return installation.open_database(self.settings)
+
     def has_memory(self) -> bool:
         """Whether there is a memory, of whatever schema, where the settings point."""
         from engramia_core import installation
@@ -98,9 +106,10 @@ class CliContext:
         )
 
     def close(self) -> None:
-        """Close the memory, if it was opened."""
-        if "memory" in self.__dict__:
-            self.memory.close()
+        """Close what was opened."""
+        for opened in ("memory", "database"):
+            if opened in self.__dict__:
+                self.__dict__[opened].close()
 
     def typed(self, text: str) -> str:
         """``text`` with the flags of this command line in each command it names, ready to be typed."""

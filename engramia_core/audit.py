@@ -1,7 +1,7 @@
 """Who did what to what, and how it ended: records that cannot be changed without being found out.
 
 Each scope has a chain of its own, so that its writers never wait for another scope's; what concerns the installation
-is in the chain ``*``, a name that no scope can have. A record's hash covers all its fields and the hash of the record before it.
+is in the chain ``INSTALLATION``, whose head is there from the first day. A record's hash covers all its fields and the hash of the record before it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import bindparam, insert, select, update
 
+from engramia_core.database.database import Names
 from engramia_core.database.operation_tables import audit, audit_heads
 
 if TYPE_CHECKING:
@@ -66,16 +67,6 @@ class Entry:
     detail: str = ""
 
 
-class Chain(NamedTuple):
-    """A chain of records, by the names of its scope."""
-
-    tenant_id: str
-    project_id: str
-
-
-INSTALLATION = Chain("*", "*")
-"""What concerns no scope alone. Its head is there from the first day, so that it can be locked."""
-
 _HEAD = select(audit_heads.c.number, audit_heads.c.hash).where(
     audit_heads.c.tenant_id == bindparam("tenant"), audit_heads.c.project_id == bindparam("project")
 )
@@ -89,12 +80,12 @@ _MOVE_HEAD = (
 )
 
 
-def chain_of(scope: Scope) -> Chain:
+def chain_of(scope: Scope) -> Names:
     """The chain of what happens in a scope."""
-    return Chain(scope.tenant_id, scope.project_id)
+    return Names(scope.tenant_id, scope.project_id)
 
 
-def append(connection: Connection, chain: Chain, entry: Entry) -> int:
+def append(connection: Connection, chain: Names, entry: Entry) -> int:
     """Add a record to a chain, in the transaction that ``connection`` is in, and give its number.
 
     A chain has one writer at a time: a scope's writer holds the scope, and a head that is there is locked.
@@ -121,7 +112,7 @@ def record_hash(row: dict[str, object]) -> str:
     return hashlib.sha256(orjson.dumps(fields, option=options)).hexdigest()
 
 
-def _row(chain: Chain, number: int, entry: Entry) -> dict[str, object]:
+def _row(chain: Names, number: int, entry: Entry) -> dict[str, object]:
     return {
         "tenant_id": chain.tenant_id,
         "project_id": chain.project_id,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from engramia_core.audit import Actor
+    from engramia_core.database.database import Database
     from engramia_core.memory.embedding import EmbeddingProvider
     from engramia_core.memory.store import PatternStore
 
@@ -69,6 +70,19 @@ def server(settings: Settings) -> Server | None:
     if not (size.isdigit() and int(size)):
         raise InvalidInput(f"database_pool_size {size!r} is no number of connections")
     return Server(settings["database_url"], int(size))
+
+
+def open_database(settings: Settings) -> Database:
+    """The database that the settings name, for what is not the memory itself.
+
+    ``Refused`` for a memory of files, which has none.
+    """
+    from engramia_core.stores.databases import PostgresDatabase, SQLiteDatabase
+
+    on_server = server(settings)
+    if on_server is not None:
+        return PostgresDatabase(on_server)
+    return SQLiteDatabase(directory(settings))
 
 
 def has_memory(settings: Settings) -> bool:

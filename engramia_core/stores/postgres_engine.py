@@ -101,8 +101,13 @@ def postgres_engine(
 
 def set_scope(connection: Connection, scope: Scope) -> None:
     """Say for this transaction whose rows are meant; without it row-level security shows none."""
+    set_names(connection, scope.tenant_id, scope.project_id)
+
+
+def set_names(connection: Connection, tenant_id: str, project_id: str) -> None:
+    """``set_scope`` by the names themselves."""
     cursor = connection.connection.cursor()
-    cursor.execute(_SET_SCOPE, (scope.tenant_id, scope.project_id))
+    cursor.execute(_SET_SCOPE, (tenant_id, project_id))
     cursor.close()
 
 

@@ -75,9 +75,11 @@ def _read_only(path: Path) -> str:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """The database's own errors, as ours."""
+    """The database's own errors, as ours; a broken constraint stays what it is."""
     try:
         yield
+    except (sql_errors.IntegrityError, sqlite3.IntegrityError):
+        raise
     except (sql_errors.DatabaseError, sqlite3.DatabaseError) as error:
         said = str(error.orig if isinstance(error, sql_errors.DatabaseError) else error)
         hint = next((hint for words, hint in _HINTS.items() if words in said), None)
