@@ -1,6 +1,6 @@
 """Learn in a child process, kill it at a random moment, look at what is left; round after round on one memory.
 
-``python -m tests.integration.kill_stream DIRECTORY STORAGE ROUNDS SEED`` prints what it found as JSON.
+``python -m tests.integration.kill_stream PLACE ROUNDS SEED`` prints what it found as JSON.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import random
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,8 +17,8 @@ import orjson
 from engramia_core.library import Memory
 from engramia_core.memory.filters import Filters
 from engramia_core.scope import Scope
-from engramia_core.stores import create_store, open_store
 from engramia_core.testing.embeddings import HashEmbeddings
+from tests.integration.places import open_at
 
 if TYPE_CHECKING:
     from engramia_core.memory.store import PatternStore
@@ -28,9 +27,9 @@ _LONGEST_S = 0.12
 _SAME = 0.999
 
 
-def learn_forever(directory: Path, round_number: int, acknowledged: int) -> None:
+def learn_forever(place: str, round_number: int, acknowledged: int) -> None:
     """Learn pattern after pattern; the number of each is written once ``learn`` has returned."""
-    memory = Memory(open_store(directory), HashEmbeddings())
+    memory = Memory(open_at(place), HashEmbeddings())
     number = 0
     while True:
         learned = memory.learn(task_of(round_number, number), f"print({number})\n", 8.0)
@@ -43,13 +42,13 @@ def task_of(round_number: int, number: int) -> str:
     return f"compute round{round_number}x{number} of series{number}y{round_number} and store it as result{number}z{round_number}"
 
 
-def killed_round(directory: Path, round_number: int, wait_s: float) -> list[tuple[int, str]]:
+def killed_round(place: str, round_number: int, wait_s: float) -> list[tuple[int, str]]:
     """What a child had acknowledged when it was killed ``wait_s`` after its first acknowledgement."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        learn_forever(directory, round_number, writer)
+        learn_forever(place, round_number, writer)
     os.close(writer)
     said = os.read(reader, 4096)
     time.sleep(wait_s)
@@ -75,17 +74,16 @@ def lost(store: PatternStore, round_number: int, said: list[tuple[int, str]]) ->
     return missing
 
 
-def main(directory: Path, storage: str, rounds: int, seed: int) -> None:
+def main(place: str, rounds: int, seed: int) -> None:
     """Run the rounds and tell what was found."""
     chosen = random.Random(seed)  # noqa: S311 -- moments to kill at
-    create_store(directory, storage).close()
     acknowledged = 0
     missing: list[str] = []
     problems: list[str] = []
     for round_number in range(rounds):
-        said = killed_round(directory, round_number, chosen.uniform(0, _LONGEST_S))
+        said = killed_round(place, round_number, chosen.uniform(0, _LONGEST_S))
         acknowledged += len(said)
-        store = open_store(directory)
+        store = open_at(place)
         missing += lost(store, round_number, said)
         problems += store.problems()
         store.close()
@@ -99,4 +97,4 @@ def main(directory: Path, storage: str, rounds: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -14,8 +14,8 @@ from engramia_core.errors import Busy
 from engramia_core.library import Memory
 from engramia_core.memory.duplicates import Outcome
 from engramia_core.memory.pattern import Draft
-from engramia_core.stores import create_store, open_store
 from engramia_core.testing.embeddings import HashEmbeddings
+from tests.integration.places import new_place, open_at
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -28,8 +28,8 @@ TASKS = [f"task{n} is to sort{n} the numbers{n} of list{n}" for n in range(20)]
 TIMEOUT_S = 120
 
 
-def open_memory(place: Path) -> Memory:
-    return Memory(open_store(place), HashEmbeddings())
+def open_memory(place: str) -> Memory:
+    return Memory(open_at(place), HashEmbeddings())
 
 
 def learn_all(memory: Memory, start: int) -> list[str]:
@@ -38,7 +38,7 @@ def learn_all(memory: Memory, start: int) -> list[str]:
     return [memory.learn(task, f"code for {task}", 8.0).outcome.value for task in order]
 
 
-def in_a_process(place: Path, start: int, gate: Barrier, said: Queue[list[str]]) -> None:
+def in_a_process(place: str, start: int, gate: Barrier, said: Queue[list[str]]) -> None:
     memory = open_memory(place)
     gate.wait(TIMEOUT_S)
     said.put(learn_all(memory, start))
@@ -61,11 +61,15 @@ def check(memory: Memory, outcomes: Counter[str], learners: int) -> None:
         assert len(memory.history(match.pattern.key)) == learners
 
 
+@pytest.fixture(params=["sqlite", "json", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_place(request.param, tmp_path / "memory", request)
+
+
 @pytest.mark.parametrize("is_shared", [True, False], ids=["one store", "a store each"])
-def test_eight_threads_leave_twenty_patterns(tmp_path: Path, *, is_shared: bool) -> None:
-    create_store(tmp_path).close()
-    shared = open_memory(tmp_path)
-    memories = [shared if is_shared else open_memory(tmp_path) for _ in range(THREADS)]
+def test_eight_threads_leave_twenty_patterns(place: str, *, is_shared: bool) -> None:
+    shared = open_memory(place)
+    memories = [shared if is_shared else open_memory(place) for _ in range(THREADS)]
     gate = threading.Barrier(THREADS)
 
     def learn(number: int) -> list[str]:
@@ -79,13 +83,11 @@ def test_eight_threads_leave_twenty_patterns(tmp_path: Path, *, is_shared: bool)
         memory.close()
 
 
-@pytest.mark.parametrize("storage", ["sqlite", "json"])
-def test_four_processes_leave_twenty_patterns(tmp_path: Path, storage: str) -> None:
-    create_store(tmp_path, storage).close()
+def test_four_processes_leave_twenty_patterns(place: str) -> None:
     apart = multiprocessing.get_context("spawn")
     gate, said = apart.Barrier(PROCESSES), apart.Queue()
     workers = [
-        apart.Process(target=in_a_process, args=(tmp_path, number * 5, gate, said))
+        apart.Process(target=in_a_process, args=(place, number * 5, gate, said))
         for number in range(PROCESSES)
     ]
     for worker in workers:
@@ -94,12 +96,12 @@ def test_four_processes_leave_twenty_patterns(tmp_path: Path, storage: str) -> N
     for worker in workers:
         worker.join(TIMEOUT_S)
     assert [worker.exitcode for worker in workers] == [0] * PROCESSES
-    memory = open_memory(tmp_path)
+    memory = open_memory(place)
     check(memory, outcomes, PROCESSES)
     memory.close()
 
 
-def age_in_a_process(place: Path, gate: Barrier, said: Queue[str]) -> None:
+def age_in_a_process(place: str, gate: Barrier, said: Queue[str]) -> None:
     memory = open_memory(place)
     gate.wait(TIMEOUT_S)
     try:
@@ -109,17 +111,14 @@ def age_in_a_process(place: Path, gate: Barrier, said: Queue[str]) -> None:
     memory.close()
 
 
-@pytest.mark.parametrize("storage", ["sqlite", "json"])
-def test_of_four_processes_that_age_at_once_one_prunes(tmp_path: Path, storage: str) -> None:
-    create_store(tmp_path, storage).close()
-    memory = open_memory(tmp_path)
+def test_of_four_processes_that_age_at_once_one_prunes(place: str) -> None:
+    memory = open_memory(place)
     for task in TASKS:
         memory.learn(task, "x", 0.0)
     apart = multiprocessing.get_context("spawn")
     gate, said = apart.Barrier(PROCESSES), apart.Queue()
     workers = [
-        apart.Process(target=age_in_a_process, args=(tmp_path, gate, said))
-        for _ in range(PROCESSES)
+        apart.Process(target=age_in_a_process, args=(place, gate, said)) for _ in range(PROCESSES)
     ]
     for worker in workers:
         worker.start()
@@ -133,10 +132,8 @@ def test_of_four_processes_that_age_at_once_one_prunes(tmp_path: Path, storage: 
     memory.close()
 
 
-@pytest.mark.parametrize("storage", ["sqlite", "json"])
-def test_readers_are_never_given_half_of_a_write(tmp_path: Path, storage: str) -> None:
-    create_store(tmp_path, storage).close()
-    writer, reader = open_memory(tmp_path), open_memory(tmp_path)
+def test_readers_are_never_given_half_of_a_write(place: str) -> None:
+    writer, reader = open_memory(place), open_memory(place)
     is_done = threading.Event()
 
     def read() -> int:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from tests.integration.places import new_place
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(("storage", "rounds"), [("sqlite", 50), ("json", 10)])
+@pytest.mark.parametrize(("storage", "rounds"), [("sqlite", 50), ("json", 10), ("postgres", 30)])
 def test_a_killed_process_loses_nothing_it_acknowledged(
-    storage: str, rounds: int, tmp_path: Path
+    storage: str, rounds: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    place = new_place(storage, tmp_path / "memory", request)
     command = [sys.executable, "-m", "tests.integration.kill_stream"]
-    arguments = [str(tmp_path / "memory"), storage, str(rounds), "20261123"]
+    arguments = [place, str(rounds), "20261123"]
     done = subprocess.run([*command, *arguments], check=True, capture_output=True)
     told = orjson.loads(done.stdout)
     assert told["rounds"] == rounds
