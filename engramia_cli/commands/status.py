@@ -6,7 +6,7 @@ import typer
 
 from engramia_cli.options import Command, new_app
 from engramia_cli.output import json_or
-from engramia_cli.terminal import facts, printable
+from engramia_cli.terminal import counted, facts, printable
 
 app = new_app()
 
@@ -55,5 +55,10 @@ def status(ctx: typer.Context) -> None:
     missing = counts.live - counts.embedded
     if missing:
         command = ctx.obj.typed("engramia reindex")
-        rows.append(("to do", f"{missing:,} patterns are found by words only: {command}"))
+        rows.append(
+            (
+                "to do",
+                f"{counted(missing, 'pattern')} without a vector, which recall by vector misses: {command}",
+            )
+        )
     facts(rows)

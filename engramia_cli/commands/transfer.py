@@ -97,4 +97,4 @@ def import_command(
     facts([(f"  {name}", f"{count:,}") for name, count in counts if count] or [("  nothing", "")])
     if report.without_vector and not plan:
         command = ctx.obj.typed("engramia reindex")
-        note(f"note: patterns without a vector are found by words only, until: {command}")
+        note(f"note: recall by vector misses patterns without one, until: {command}")
