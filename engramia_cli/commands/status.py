@@ -52,6 +52,9 @@ def status(ctx: typer.Context) -> None:
             else "never changed anything",
         ),
     ]
+    if counts.broken:
+        command = ctx.obj.typed("engramia doctor")
+        rows.append(("to do", f"{counted(counts.broken, 'broken file')} skipped: {command}"))
     missing = counts.live - counts.embedded
     if missing:
         command = ctx.obj.typed("engramia reindex")
