@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.dialects import sqlite
 from typer.main import get_command
 
+from docs import json_output
+from docs.markdown import head, table
 from engramia_cli import exits
 from engramia_cli.app import app
 from engramia_cli.tree import ENTRIES, GROUPS
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 STALE: Final = 1
-_ESCAPED_BAR = "\\|"
 _SETTINGS = {setting.name: setting for setting in KNOWN}
 
 _UNEXPLAINED = {"version": "Show the version."}
@@ -96,10 +97,10 @@ def _says(page: Path, text: str) -> bool:
 def cli_page() -> Iterator[str]:
     """Every command with its arguments, options and variables."""
     root: Any = get_command(app)
-    yield from _head("Commands", "the command tree")
+    yield from head("Commands", "the command tree")
     yield from ("```text", "engramia [OPTIONS] COMMAND [ARGS]...", "```", "")
     for title, entries in GROUPS:
-        yield from _table(
+        yield from table(
             (title, "what it does"),
             ((f"[`{e.name}`](#engramia-{e.name})", e.summary) for e in entries),
         )
@@ -114,11 +115,11 @@ def cli_page() -> Iterator[str]:
 def settings_page() -> Iterator[str]:
     """Every setting with its flag, variable, name in the file and default."""
     flags = {p.name: max(p.opts, key=len) for p in _root_parameters()}
-    yield from _head("Settings", "`engramia_core/settings.py`")
+    yield from head("Settings", "`engramia_core/settings.py`")
     yield "A flag wins over the environment, the environment over `engramia.toml` in the working"
     yield "directory, and the file over the default. `engramia config show` says what holds here, and why."
     yield ""
-    yield from _table(
+    yield from table(
         ("setting", "flag", "variable", "default", "what it is"),
         (
             (
@@ -132,7 +133,7 @@ def settings_page() -> Iterator[str]:
         ),
     )
     yield from ("Two more variables are not settings:", "")
-    yield from _table(
+    yield from table(
         ("variable", "what it is"),
         (
             ("`ENGRAMIA_CONFIG`", "Another file than `./engramia.toml`. It must exist."),
@@ -150,7 +151,7 @@ def settings_page() -> Iterator[str]:
 
 def errors_page() -> Iterator[str]:
     """Every error raised on purpose, and every exit code."""
-    yield from _head(
+    yield from head(
         "Errors and exit codes", "`engramia_core/errors.py` and `engramia_cli/exits.py`"
     )
     yield "An error is two lines on stderr: what failed, with the value, and the next thing to type."
@@ -160,7 +161,7 @@ def errors_page() -> Iterator[str]:
     by_code = [(code, _MEANINGS[name], "") for name, code in _plain_codes()]
     for error, code in exits.BY_ERROR.items():
         by_code.append((code, _promise(error), f"`{error.__name__}`"))
-    yield from _table(
+    yield from table(
         ("exit", "meaning", "error"),
         ((str(code), meaning, name) for code, meaning, name in sorted(by_code, key=lambda c: c[0])),
     )
@@ -175,14 +176,14 @@ def errors_page() -> Iterator[str]:
 
 def schema_page() -> Iterator[str]:
     """Every table with its columns, keys and indexes."""
-    yield from _head("Schema", "`engramia_core/database/tables.py`")
+    yield from head("Schema", "`engramia_core/database/tables.py`")
     yield f"The tables of `engramia.db` at revision `{revisions.HEAD}`. Every key of the memory begins with tenant and project."
     yield "A moment is a whole number: microseconds since 1970 in UTC. `alembic_version` holds the revision."
     yield ""
-    for table in schema.metadata.sorted_tables:
-        yield from (f"## {table.name}", "", _TABLES[table.name], "")
-        yield from _table(("column", "type", "null", "key"), map(_column, table.columns))
-        yield from _indexes(table)
+    for each in schema.metadata.sorted_tables:
+        yield from (f"## {each.name}", "", _TABLES[each.name], "")
+        yield from table(("column", "type", "null", "key"), map(_column, each.columns))
+        yield from _indexes(each)
 
 
 PAGES: Final[dict[str, Callable[[], Iterator[str]]]] = {
@@ -190,6 +191,8 @@ PAGES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "settings.md": settings_page,
     "errors-and-exit-codes.md": errors_page,
     "schema.md": schema_page,
+    "json-output.md": json_output.page,
+    "json-output.schema.json": json_output.schema_file,
 }
 
 
@@ -208,7 +211,7 @@ def _command(path: str, command: Any, *, depth: int) -> Iterator[str]:  # noqa: 
         yield from ("```sh", paragraph, "```", "") if is_example else (paragraph, "")
     if arguments:
         rows = ((f"`{p.metavar}`", _explained(p)) for p in arguments)
-        yield from _table(("argument", "what it is"), rows)
+        yield from table(("argument", "what it is"), rows)
     if options:
         yield from _options(options)
     for name, child in below.items():
@@ -216,7 +219,7 @@ def _command(path: str, command: Any, *, depth: int) -> Iterator[str]:  # noqa: 
 
 
 def _options(options: Iterable[Any]) -> Iterator[str]:
-    yield from _table(
+    yield from table(
         ("option", "what it is", "default", "variable"),
         ((f"`{_typed(o)}`", _explained(o), _default(o), _variable(o)) for o in options),
     )
@@ -288,23 +291,6 @@ def _indexes(table: Table) -> Iterator[str]:
         yield f"- Index `{index.name}` on {columns}{rule}."
     if table.indexes:
         yield ""
-
-
-def _head(title: str, origin: str) -> Iterator[str]:
-    yield from (
-        f"# {title}",
-        "",
-        f"<!-- Written by `python -m docs.generate` from {origin}; do not edit. -->",
-        "",
-    )
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{' --- |' * len(columns)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', _ESCAPED_BAR) for cell in row)} |"
-    yield ""
 
 
 if __name__ == "__main__":

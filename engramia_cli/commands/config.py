@@ -6,6 +6,7 @@ import typer
 
 from engramia_cli.options import Command, new_app
 from engramia_cli.output import json_or
+from engramia_cli.reports import ShownSetting
 from engramia_cli.terminal import printable, table
 
 app = new_app(group=True)
@@ -29,20 +30,9 @@ def show(ctx: typer.Context) -> None:
     default.
     """
     values = ctx.obj.settings.all()
-    report = [
-        {
-            "name": v.setting.name,
-            "value": v.shown,
-            "origin": v.origin,
-            "variable": v.setting.variable,
-        }
-        for v in values
-    ]
+    report = [ShownSetting(v.setting.name, v.shown, v.origin, v.setting.variable) for v in values]
     if not json_or(ctx, report):
         table(
             ("setting", "variable", "from", "value"),
-            (
-                (v.setting.name, v.setting.variable, v.origin, printable(v.shown) or "-")
-                for v in values
-            ),
+            ((s.name, s.variable, s.origin, printable(s.value) or "-") for s in report),
         )

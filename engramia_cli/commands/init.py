@@ -6,6 +6,7 @@ import typer
 
 from engramia_cli.options import Command, new_app
 from engramia_cli.output import json_or, write
+from engramia_cli.reports import MemoryMade
 from engramia_cli.terminal import printable
 
 app = new_app()
@@ -23,15 +24,15 @@ def init(ctx: typer.Context) -> None:
     was_there = ctx.obj.has_memory()
     ctx.obj.make_memory()
     store = ctx.obj.memory.store
-    report = {
-        "path": store.place,
-        "storage": store.storage,
-        "schema": store.schema_revision(),
-        "created": not was_there,
-    }
+    report = MemoryMade(
+        path=store.place,
+        storage=store.storage,
+        schema=store.schema_revision(),
+        created=not was_there,
+    )
     if not json_or(ctx, report):
         done = "is ready" if was_there else "was made"
         write(
-            f"the {report['storage']} memory in {printable(report['path'])} {done}"
-            f" (schema {report['schema']})"
+            f"the {report.storage} memory in {printable(report.path)} {done}"
+            f" (schema {report.schema})"
         )

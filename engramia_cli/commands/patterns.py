@@ -8,6 +8,7 @@ import typer
 
 from engramia_cli.options import Command, Key, Limit, Skills, Yes, new_app
 from engramia_cli.output import confirm, json_or, note, write
+from engramia_cli.reports import PatternPage, WholePattern
 from engramia_cli.terminal import age, facts, one_line, printable, score, table
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import check_key
@@ -52,7 +53,7 @@ def list_(
         trashed=trash,
     )
     page, has_more = found[:limit], len(found) > limit
-    if json_or(ctx, {"patterns": page, "has_more": has_more}):
+    if json_or(ctx, PatternPage(page, has_more)):
         return
     if not page:
         note("note: no such patterns" + " in the trash" * trash)
@@ -87,7 +88,7 @@ def show(ctx: typer.Context, key: Key) -> None:
     memory = ctx.obj.memory
     pattern = memory.get(key)
     observations = memory.observations(key)
-    if json_or(ctx, {"pattern": pattern, "observations": observations}):
+    if json_or(ctx, WholePattern(pattern, observations)):
         return
     write(printable(pattern.task))
     write("")

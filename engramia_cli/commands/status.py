@@ -6,7 +6,8 @@ import typer
 
 from engramia_cli.options import Command, new_app
 from engramia_cli.output import json_or
-from engramia_cli.terminal import facts, printable
+from engramia_cli.reports import Status
+from engramia_cli.terminal import counted, facts, printable
 
 app = new_app()
 
@@ -23,21 +24,21 @@ def status(ctx: typer.Context) -> None:
     counts = memory.metrics()
     model = memory.store.model(memory.scope)
     last = next(iter(memory.aging_runs()), None)
-    report = {
-        "path": memory.store.place,
-        "storage": memory.store.storage,
-        "schema": memory.store.schema_revision(),
-        "scope": memory.scope,
-        "model": model,
-        "counts": counts,
-        "last_aging": last,
-    }
+    report = Status(
+        path=memory.store.place,
+        storage=memory.store.storage,
+        schema=memory.store.schema_revision(),
+        scope=memory.scope,
+        model=model,
+        counts=counts,
+        last_aging=last,
+    )
     if json_or(ctx, report):
         return
     rows = [
         (
             "memory",
-            f"{printable(str(report['path']))} ({report['storage']}, schema {report['schema']})",
+            f"{printable(report.path)} ({report.storage}, schema {report.schema})",
         ),
         ("scope", str(memory.scope)),
         ("patterns", f"{counts.live:,} live, {counts.trashed:,} in the trash"),
@@ -52,8 +53,16 @@ def status(ctx: typer.Context) -> None:
             else "never changed anything",
         ),
     ]
+    if counts.broken:
+        command = ctx.obj.typed("engramia doctor")
+        rows.append(("to do", f"{counted(counts.broken, 'broken file')} skipped: {command}"))
     missing = counts.live - counts.embedded
     if missing:
         command = ctx.obj.typed("engramia reindex")
-        rows.append(("to do", f"{missing:,} patterns are found by words only: {command}"))
+        rows.append(
+            (
+                "to do",
+                f"{counted(missing, 'pattern')} without a vector, which recall by vector misses: {command}",
+            )
+        )
     facts(rows)

@@ -12,6 +12,7 @@ from engramia_cli.files import rewindable
 from engramia_cli.options import Command, Plan, new_app
 from engramia_cli.output import json_or, note, write, write_bytes
 from engramia_cli.progress import progress
+from engramia_cli.reports import ExportedFile
 from engramia_cli.terminal import facts
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def export_command(
         with progress("exporting") as counter:
             write_atomically(Path(file), counter.counted(lines))
     size_bytes = Path(file).stat().st_size
-    if not json_or(ctx, {"file": file, "size_bytes": size_bytes}):
+    if not json_or(ctx, ExportedFile(file, size_bytes)):
         write(f"wrote {file} ({size_bytes:,} bytes)")
 
 
@@ -97,4 +98,4 @@ def import_command(
     facts([(f"  {name}", f"{count:,}") for name, count in counts if count] or [("  nothing", "")])
     if report.without_vector and not plan:
         command = ctx.obj.typed("engramia reindex")
-        note(f"note: patterns without a vector are found by words only, until: {command}")
+        note(f"note: recall by vector misses patterns without one, until: {command}")

@@ -114,7 +114,9 @@ def check_vectors(subject: Subject) -> Finding | None:
     counts = subject.store.counts(subject.scope)
     missing = counts.live - counts.embedded
     if missing:
-        text = f"{missing:,} of {counts.live:,} patterns have no vector and are found by words only"
+        text = (
+            f"{missing:,} of {counts.live:,} patterns have no vector: recall by vector misses them"
+        )
         return Finding("vectors", Severity.WARNING, text, "engramia reindex")
     return Finding("vectors", Severity.OK, f"all {counts.live:,} patterns have a vector")
 

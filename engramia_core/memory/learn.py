@@ -53,8 +53,9 @@ def learn(
 ) -> tuple[Learned, ...]:
     """Store drafts, in their order and in one transaction; the answers are in the same order.
 
-    Without an embedder they are found by their words only, until ``reindex``. ``InvalidInput`` names the field of
-    a draft that is wrong, and then nothing is stored; ``Unavailable`` and ``Refused`` as the embedder and the store say.
+    Without an embedder they get no vector, and a search by vector does not find them until ``reindex``.
+    ``InvalidInput`` names the field of a draft that is wrong, and then nothing is stored; ``Unavailable`` and
+    ``Refused`` as the embedder and the store say.
     """
     checked = [check_draft(draft) for draft in drafts]
     if not checked:

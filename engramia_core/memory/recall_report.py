@@ -75,7 +75,7 @@ class RecallReport:
     task: str
     method: Method
     note: str | None
-    """Why the method is not the usual one."""
+    """Why the method is not the usual one, or what could not be searched."""
     floor: float
     """The similarity under which nothing counts as relevant."""
     recency_weight: float

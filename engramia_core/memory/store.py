@@ -86,6 +86,8 @@ class Counts:
     embedded: int
     """Live patterns that have a vector of the scope's model."""
     clusters: int
+    broken: int = 0
+    """Files of the scope that do not read and are skipped; ``problems`` names them."""
 
 
 @dataclass(frozen=True, slots=True)

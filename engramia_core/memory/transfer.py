@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from engramia_core.errors import Refused
-from engramia_core.memory.pattern import new_key
+from engramia_core.memory.pattern import copy_key
 from engramia_core.memory.store import Action, EmbeddingModel, Event, Record
 from engramia_core.memory.transfer_format import (
     Footer,
@@ -133,14 +133,14 @@ class Importer:
 
         ``InvalidInput`` for a file that is damaged; ``Refused`` with ``OnConflict.FAIL`` when there is a conflict.
         """
-        header = verify(file)
+        header, sha256 = verify(file)
         if self._on_conflict is OnConflict.FAIL:
             for records, _ in batches(file, self._batch_lines):
-                self._sort(records, ImportReport())
+                self._sort(records, sha256, ImportReport())
             file.seek(0)
         report = ImportReport(planned=plan)
         model = self._model(header)
-        prepared = self._prepared(file, header, model, report)
+        prepared = self._prepared(file, header, sha256, model, report)
         together = 1 if self._embeds(header, model) else _TOGETHER
         for first in prepared:
             some = chain([first], islice(prepared, together - 1))
@@ -155,12 +155,17 @@ class Importer:
         return report
 
     def _prepared(
-        self, file: BinaryIO, header: Header, model: EmbeddingModel | None, report: ImportReport
+        self,
+        file: BinaryIO,
+        header: Header,
+        sha256: str,
+        model: EmbeddingModel | None,
+        report: ImportReport,
     ) -> Iterator[_Batch]:
         """The batches of the file, sorted and with their vectors."""
         source = header.model if header.with_vectors else None
         for records, clusters in batches(file, self._batch_lines):
-            batch = self._sort(records, report)
+            batch = self._sort(records, sha256, report)
             self._bring(batch, source, model, report)
             batch.clusters.extend(self._wanted(clusters) if clusters else [])
             report.issues += len(batch.clusters)
@@ -179,9 +184,10 @@ class Importer:
             return self._embedder.model
         return stored or (header.model if header.with_vectors else None)
 
-    def _sort(self, records: Sequence[Record], report: ImportReport) -> _Batch:
+    def _sort(self, records: Sequence[Record], sha256: str, report: ImportReport) -> _Batch:
         stored = self._store.get(self._scope, [record.pattern.key for record in records])
         batch = _Batch(len(records))
+        copies: list[Record] = []
         for record in records:
             key = record.pattern.key
             if key not in stored:
@@ -200,10 +206,18 @@ class Importer:
                 report.overwritten += 1
                 batch.changed.append(record)
             else:
-                report.rekeyed += 1
-                rekeyed = replace(record.pattern, key=new_key(self._now))
-                batch.new.append(replace(record, pattern=rekeyed))
+                rekeyed = replace(record.pattern, key=copy_key(record.pattern, sha256))
+                copies.append(replace(record, pattern=rekeyed))
+        batch.new.extend(self._missing(copies, report) if copies else [])
         return batch
+
+    def _missing(self, copies: Sequence[Record], report: ImportReport) -> list[Record]:
+        """The copies that this file has not brought yet; the others stay as they are, changed since or not."""
+        stored = self._store.get(self._scope, [copy.pattern.key for copy in copies])
+        missing = [copy for copy in copies if copy.pattern.key not in stored]
+        report.rekeyed += len(missing)
+        report.unchanged += len(copies) - len(missing)
+        return missing
 
     def _wanted(self, clusters: Sequence[Cluster]) -> list[Cluster]:
         """The issues to write: those that are not stored, or with ``overwrite`` not stored so."""

@@ -27,8 +27,11 @@ _BATCH_BYTES = 16_000_000
 """How much of an export is in memory at a time."""
 
 
-def verify(file: BinaryIO) -> Header:
-    """Read an export to its end and rewind it; ``InvalidInput`` names the line that is wrong, or what is missing."""
+def verify(file: BinaryIO) -> tuple[Header, str]:
+    """Read an export to its end and rewind it: its header and its checksum.
+
+    ``InvalidInput`` names the line that is wrong, or what is missing.
+    """
     file.seek(0)
     digest = hashlib.sha256()
     header: Header | None = None
@@ -52,13 +55,14 @@ def verify(file: BinaryIO) -> Header:
             f"the file is cut off after {patterns:,} of about {header.patterns:,} patterns: it has no footer",
             hint="export again; nothing was imported",
         )
-    if footer != footer_line(Footer(patterns, issues, digest.hexdigest())):
+    sha256 = digest.hexdigest()
+    if footer != footer_line(Footer(patterns, issues, sha256)):
         raise InvalidInput(
             "the file was altered: its content does not match the checksum in its footer",
             hint="export again; nothing was imported",
         )
     file.seek(0)
-    return header
+    return header, sha256
 
 
 def _check_place(line: Line, number: int, *, after: bytes | None) -> None:

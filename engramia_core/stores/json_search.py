@@ -78,6 +78,7 @@ def counts(loaded: LoadedScope) -> Counts:
         observations=sum(len(held.observations) for held in loaded.held.values()),
         embedded=sum(loaded.vector(pattern.key) is not None for pattern in live),
         clusters=len(loaded.clusters),
+        broken=len(loaded.broken),
     )
 
 

@@ -60,9 +60,24 @@ def test_status_is_a_document_of_a_stable_shape(operator: Operator) -> None:
     }
     assert report["scope"] == {"tenant_id": "default", "project_id": "default"}
     assert report["model"] == {"model_id": "hashed-words", "dimensions": 64}
-    counts = {"live": 4, "trashed": 1, "observations": 5, "embedded": 4, "clusters": 1}
+    counts = {"live": 4, "trashed": 1, "observations": 5, "embedded": 4, "clusters": 1, "broken": 0}
     assert report["counts"] == counts
     assert report["last_aging"] is None
+
+
+def test_status_counts_broken_files_and_names_the_cure(operator: Operator) -> None:
+    operator.done("init", "--path", "files", "--storage", "json")
+    operator.done("--path", "files", "import", "-", stdin=operator.done("export"))
+    assert "to do" not in operator.done("--path", "files", "status")
+    (operator.home / "files/patterns/default/default/parse-csv.json").write_text("{")
+    assert operator.done("--path", "files", "status").splitlines()[-1] == (
+        "to do         1 broken file skipped: engramia --path files doctor"
+    )
+    assert operator.json("--path", "files", "status")["counts"]["broken"] == 1
+    theirs = operator.json("--path", "files", "--project", "other", "status")
+    assert theirs["counts"]["broken"] == 0
+    doctor = operator.types("--path", "files", "doctor")
+    assert "default/parse-csv.json is skipped" in doctor.stdout
 
 
 def test_scopes_are_strangers(operator: Operator) -> None:

@@ -136,10 +136,17 @@ def test_patterns_without_a_vector_are_remarked_with_the_cure(
     answer = operator.types(*command, stdin=operator.done("export"))
     assert answer.exit_code == 0
     assert answer.stderr == (
-        "note: patterns without a vector are found by words only,"
-        " until: engramia --path other reindex\n"
+        "note: recall by vector misses patterns without one, until: engramia --path other reindex\n"
     )
-    assert "to do" in operator.done("--path", "other", "status")
+    assert operator.done("--path", "other", "status").splitlines()[-1] == (
+        "to do         4 patterns without a vector, which recall by vector misses:"
+        " engramia --path other reindex"
+    )
+    task = "Parse a CSV export into rows"
+    recall = ("--path", "other", "recall", task, "--output", "json")
+    assert operator.types(*recall).json["matches"] == []
+    found = operator.types(*recall, "--embeddings", "none").json["matches"]
+    assert found[0]["pattern"]["key"] == "parse-csv"
 
 
 def test_an_import_makes_no_memory(operator: Operator) -> None:

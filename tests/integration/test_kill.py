@@ -26,3 +26,23 @@ def test_a_killed_process_loses_nothing_it_acknowledged(
     assert told["acknowledged"] >= rounds
     assert told["lost"] == []
     assert told["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("scenario", "storage", "size"),
+    [
+        ("import", "sqlite", 3000),
+        ("aging", "sqlite", 1500),
+        ("aging", "json", 60),
+        ("export", "sqlite", 2000),
+    ],
+)
+def test_a_killed_command_is_finished_by_the_same_again(
+    scenario: str, storage: str, size: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.integration.kill_command"]
+    arguments = [scenario, str(tmp_path), storage, str(size), "20261124"]
+    done = subprocess.run([*command, *arguments], check=True, capture_output=True)
+    told = orjson.loads(done.stdout)
+    assert told["wrong"] == []
+    assert told["killed"] > 0

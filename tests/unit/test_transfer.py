@@ -214,6 +214,29 @@ def test_a_conflict_stops_the_import_when_that_is_wanted(any_store: PatternStore
     assert stored(any_store, key)
 
 
+def test_a_copy_under_a_new_key_is_added_once(any_store: PatternStore) -> None:
+    content, key = conflicting(any_store)
+    before = live(any_store)
+    brought(any_store, content, on_conflict=OnConflict.NEW_KEY)
+    (copy,) = live(any_store).keys() - before.keys()
+    assert (len(copy), copy[:9]) == (26, key[:9])  # it sorts by when it was learned
+    refine(any_store, SCOPE, copy, judged(2.0, days(10)))
+    after = live(any_store)
+    assert brought(any_store, content, on_conflict=OnConflict.NEW_KEY) == ImportReport(unchanged=3)
+    assert live(any_store) == after
+    assert after[key] == before[key]
+
+
+def test_another_export_brings_copies_of_its_own(any_store: PatternStore) -> None:
+    content, key = conflicting(any_store)
+    brought(any_store, content, on_conflict=OnConflict.NEW_KEY)
+    later = exported(any_store)
+    refine(any_store, SCOPE, key, judged(2.0, days(10)))
+    report = brought(any_store, later, on_conflict=OnConflict.NEW_KEY)
+    assert (report.unchanged, report.rekeyed) == (3, 1)
+    assert len(live(any_store)) == 5
+
+
 @pytest.mark.parametrize("on_conflict", [OnConflict.SKIP, OnConflict.OVERWRITE, OnConflict.NEW_KEY])
 def test_a_plan_says_what_an_import_does_and_changes_nothing(
     any_store: PatternStore, on_conflict: OnConflict

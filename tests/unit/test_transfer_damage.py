@@ -57,7 +57,9 @@ def sealed(*lines: dict[str, object]) -> bytes:
 
 
 def test_the_file_itself_is_accepted() -> None:
-    assert verify(BytesIO(CONTENT)).patterns == 2
+    header, sha256 = verify(BytesIO(CONTENT))
+    assert header.patterns == 2
+    assert sha256 in CONTENT.splitlines()[-1].decode()
 
 
 def test_a_file_cut_off_at_any_byte_is_refused() -> None:

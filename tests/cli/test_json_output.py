@@ -1,0 +1,76 @@
+"""Every command answers with what the published schema says."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from typer.main import get_command
+
+from docs.json_output import ANSWERS, schema
+from engramia_cli.app import app
+from engramia_cli.tree import ENTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docs.json_output import Answer
+    from tests.cli.operator import Operator
+
+SCHEMA = schema()
+BATCH = (
+    '{"task": "Rotate a log file", "code": "pass"}\n{"task": "Tail a log file", "code": "pass"}\n'
+)
+
+
+def problems(command: str, document: object) -> list[str]:
+    """What of an answer is not as the schema says."""
+    wanted = {**SCHEMA, "$ref": f"#/$defs/engramia {command}"}
+    checker = Draft202012Validator(wanted, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [error.message for error in checker.iter_errors(document)]
+
+
+def names(path: str, command: Any) -> Iterator[str]:  # noqa: ANN401 -- Typer's own
+    """The commands that do something, from ``command`` down."""
+    below = getattr(command, "commands", {})
+    if not below or command.invoke_without_command:
+        yield path
+    for name, child in below.items():
+        yield from names(f"{path} {name}", child)
+
+
+@pytest.fixture
+def prepared(operator: Operator) -> Operator:
+    """Somebody with the small memory and the files that the commands read."""
+    (operator.home / "code.py").write_text("pass\n")
+    (operator.home / "batch.ndjson").write_text(BATCH)
+    operator.done("export", "--file", "memory.ndjson")
+    return operator
+
+
+def test_every_command_has_its_answer() -> None:
+    root: Any = get_command(app)
+    there = {n for entry in ENTRIES for n in names(entry, root.get_command(None, entry))}
+    assert {answer.command.partition(" --")[0] for answer in ANSWERS} == there
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.command)
+def test_an_answer_is_as_the_schema_says(answer: Answer, prepared: Operator) -> None:
+    words = shlex.split(f"{answer.command} {answer.arguments}")
+    if words[0] == "aging" and len(words) > 1 and words[1] in {"undo", "runs"}:
+        run = prepared.json("aging", "--max-prune-percent", "50")["run"]
+        words = [run if word == "RUN" else word for word in words]
+    document = prepared.json(*words)
+    assert document != []
+    assert problems(answer.command, document) == []
+
+
+def test_the_schema_is_one_and_strict() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    right = {"key": "k", "task": "t"}
+    assert problems("patterns delete", right) == []
+    for wrong in ({"key": "k"}, {**right, "more": 1}, {**right, "task": None}, [right]):
+        assert len(problems("patterns delete", wrong)) == 1
+    assert problems("status", {}) != []
