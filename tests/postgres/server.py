@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import signal
+import subprocess  # noqa: TID251 -- what the library raises
 import tempfile
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import psycopg
 from sqlalchemy import make_url
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TEMPLATE = "migrated"
+_STARTS = 6
 _INSTALLATION = "INSERT INTO engramia_audit_heads VALUES ('*', '*', 0, repeat('0', 64))"
 
 
@@ -61,6 +64,23 @@ class Server:
         self.run(_INSTALLATION, database=database)
         return url
 
+    def kill(self) -> None:
+        """End the server as a power cut would: no checkpoint, no good-bye."""
+        leader: Any = self.process.get_postmaster_info().process
+        everybody = [leader, *leader.children(recursive=True)]
+        for member in everybody:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(everybody, 10)
+
+    def start(self) -> None:
+        """Start the server again on the data it has, at the same address."""
+        for _ in range(_STARTS):
+            with suppress(subprocess.TimeoutExpired):  # it goes on starting meanwhile
+                self.process.ensure_postgres_running()
+                return
+        raise TimeoutError("the server does not start")
+
     def run(self, statement: str, *, database: str = "postgres") -> list[Any]:
         """Run a statement as the superuser, on its own."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -84,7 +104,8 @@ def started(*, is_synced: bool = False) -> Iterator[Server]:
         yield server
     finally:
         running: Any = process.get_postmaster_info().process
-        running.send_signal(signal.SIGQUIT)  # at once: a test may have left a session open
-        running.wait(10)
+        with suppress(psutil.NoSuchProcess):
+            running.send_signal(signal.SIGQUIT)  # at once: a test may have left a session open
+            running.wait(10)
         process.cleanup()
         folder.rmdir()
