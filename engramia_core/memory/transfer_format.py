@@ -5,7 +5,6 @@ Times are ISO 8601 in UTC with microseconds; a vector is the base64 of its littl
 
 from __future__ import annotations
 
-import base64
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+import pybase64
 
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.feedback import Cluster, check_feedback
@@ -115,9 +115,8 @@ def record_line(record: Record) -> bytes:
         ],
     }
     if record.vector is not None:
-        fields["vector"] = base64.b64encode(
-            record.vector.astype("<f4", order="C", copy=False).data
-        ).decode()
+        encoded = pybase64.b64encode(record.vector.astype("<f4", order="C", copy=False).data)
+        fields["vector"] = orjson.Fragment(b'"%b"' % encoded)
     return orjson.dumps(fields, option=_OPTIONS)
 
 
@@ -237,7 +236,7 @@ def _observation(fields: Mapping[str, Any]) -> Observation:
 
 
 def _vector(encoded: str) -> Vector:
-    vector = np.frombuffer(base64.b64decode(encoded, validate=True), dtype="<f4")
+    vector = np.frombuffer(pybase64.b64decode(encoded, validate=True), dtype="<f4")
     if not math.isfinite(vector @ vector):
         raise InvalidInput("the vector holds a number that is not finite")
     return vector
