@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from engramia_core.memory.store import (
     Event,
     Record,
 )
+from engramia_core.stores.relational.by_keys import ByKeys
 from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.rows import (
     OBSERVATION_COLUMNS,
@@ -46,10 +46,22 @@ BATCH = 500
 
 LIVE = t.patterns.c.trashed_at.is_(None)
 _PATTERNS = select(*PATTERN_COLUMNS)
-_BY_KEYS = _PATTERNS.where(
+_OWN_PATTERNS = (
     t.patterns.c.tenant_id == bindparam("tenant_id"),
     t.patterns.c.project_id == bindparam("project_id"),
-    t.patterns.c.key.in_(bindparam("keys", expanding=True)),
+)
+_BY_KEYS = ByKeys(_PATTERNS.where(*_OWN_PATTERNS), t.patterns.c.key)
+_STORED_KEYS = ByKeys(select(t.patterns.c.key).where(*_OWN_PATTERNS), t.patterns.c.key)
+_LIVE_TASKS = ByKeys(
+    select(t.patterns.c.key, t.patterns.c.task).where(*_OWN_PATTERNS, LIVE), t.patterns.c.key
+)
+_VECTORS = ByKeys(
+    select(t.embeddings.c.text_hash, t.embeddings.c.vector).where(
+        t.embeddings.c.tenant_id == bindparam("tenant_id"),
+        t.embeddings.c.project_id == bindparam("project_id"),
+        t.embeddings.c.model_id == bindparam("model_id"),
+    ),
+    t.embeddings.c.text_hash,
 )
 _ACTIVE_MODEL = CompiledStatement(
     select(t.models.c.model_id, t.models.c.dimensions).where(
@@ -67,38 +79,19 @@ def scope_binds(scope: Scope) -> dict[str, str]:
 
 def get(connection: Connection, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
     """The patterns under ``keys`` that exist."""
-    found: dict[str, Pattern] = {}
-    for start in range(0, len(keys), BATCH):
-        values = {
-            "tenant_id": scope.tenant_id,
-            "project_id": scope.project_id,
-            "keys": list(keys[start : start + BATCH]),
-        }
-        found.update((row[0], pattern_of(row)) for row in connection.execute(_BY_KEYS, values))
-    return found
+    rows = _BY_KEYS.rows(connection, scope_binds(scope), keys)
+    return {row[0]: pattern_of(row) for row in rows}
+
+
+def stored_keys(connection: Connection, scope: Scope, keys: Sequence[str]) -> set[str]:
+    """Those of ``keys`` under which there is a pattern."""
+    return {key for (key,) in _STORED_KEYS.rows(connection, scope_binds(scope), keys)}
 
 
 def live_tasks(connection: Connection, scope: Scope, keys: Collection[str]) -> dict[str, str]:
     """The tasks of those patterns under ``keys`` that are not in the trash."""
-    found: dict[str, str] = {}
-    wanted = list(keys)
-    while wanted:
-        chunk, wanted = wanted[:BATCH], wanted[BATCH:]
-        values = scope_binds(scope) | {f"k{number}": key for number, key in enumerate(chunk)}
-        found.update(_tasks(len(chunk)).rows(connection, values))
-    return found
-
-
-@cache
-def _tasks(count: int) -> CompiledStatement:
-    return CompiledStatement(
-        select(t.patterns.c.key, t.patterns.c.task).where(
-            t.patterns.c.tenant_id == bindparam("tenant_id"),
-            t.patterns.c.project_id == bindparam("project_id"),
-            t.patterns.c.key.in_([bindparam(f"k{number}") for number in range(count)]),
-            LIVE,
-        )
-    )
+    rows = _LIVE_TASKS.rows(connection, scope_binds(scope), list(keys))
+    return dict(rows)
 
 
 def page(
@@ -249,17 +242,9 @@ def known_vectors(
 ) -> Mapping[str, Vector]:
     """The stored vectors of ``texts``."""
     by_hash = {text_hash(text): text for text in texts}
-    hashes = list(by_hash)
-    known: dict[str, Vector] = {}
-    for start in range(0, len(hashes), BATCH):
-        statement = select(t.embeddings.c.text_hash, t.embeddings.c.vector).where(
-            in_scope(t.embeddings, scope),
-            t.embeddings.c.model_id == model_id,
-            t.embeddings.c.text_hash.in_(hashes[start : start + BATCH]),
-        )
-        for row in connection.execute(statement):
-            known[by_hash[row.text_hash]] = row.vector
-    return known
+    binds = scope_binds(scope) | {"model_id": model_id}
+    rows = _VECTORS.rows(connection, binds, list(by_hash))
+    return {by_hash[found]: vector for found, vector in rows}
 
 
 def live_count(connection: Connection, scope: Scope) -> int:
