@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, and_, bindparam, func, select
@@ -45,6 +45,7 @@ BATCH = 500
 """How many keys one statement names, and how many rows are fetched at a time."""
 
 LIVE = t.patterns.c.trashed_at.is_(None)
+_AT = attrgetter("at")
 _PATTERNS = select(*PATTERN_COLUMNS)
 _OWN_PATTERNS = (
     t.patterns.c.tenant_id == bindparam("tenant_id"),
@@ -182,7 +183,7 @@ def records(connection: Connection, scope: Scope, *, model_id: str | None) -> It
     seen = (
         select(*OBSERVATION_COLUMNS)
         .where(in_scope(t.observations, scope))
-        .order_by(t.observations.c.key, t.observations.c.at, t.observations.c.number)
+        .order_by(t.observations.c.key, t.observations.c.number)
     )
     groups = groupby(CompiledStatement(seen).stream(connection), key=itemgetter(0))
     key, group = next(groups, (None, iter(())))
@@ -190,8 +191,9 @@ def records(connection: Connection, scope: Scope, *, model_id: str | None) -> It
         pattern = pattern_of(row)
         while key is not None and key < pattern.key:
             key, group = next(groups, (None, iter(())))
-        observed = tuple(map(observation_of, group)) if key == pattern.key else ()
-        yield Record(pattern, observed, row[-1] if model_id is not None else None)
+        observed = map(observation_of, group) if key == pattern.key else ()
+        vector = row[-1] if model_id is not None else None
+        yield Record(pattern, tuple(sorted(observed, key=_AT)), vector)
 
 
 def vector_of_pattern(model_id: str) -> ColumnElement[bool]:
