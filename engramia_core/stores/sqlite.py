@@ -26,7 +26,7 @@ from engramia_core.memory.store import (
 )
 from engramia_core.stores import no_memory
 from engramia_core.stores.file_lock import held_alone
-from engramia_core.stores.relational import lexical_search, reads
+from engramia_core.stores.relational import filtering, lexical_search, reads
 from engramia_core.stores.relational.ledger import Ledger
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.search_indexes import SearchIndexes
@@ -140,7 +140,7 @@ class SQLiteStore(PatternStore):
             with self._reading() as connection:
                 index = self._indexes.fresh(connection, scope, version)
                 if filters.skills:
-                    among = reads.keys_with_skills(connection, scope, filters.skills)
+                    among = filtering.keys_with_skills(connection, scope, filters.skills)
         if index is None:
             return lexical_search.candidates_of([])
         return index.search(query, filters=filters, limit=limit, among=among)

@@ -10,7 +10,6 @@ from sqlalchemy import Select, and_, bindparam, func, select
 
 from engramia_core.database import tables as t
 from engramia_core.memory.embedding import Vector, text_hash
-from engramia_core.memory.pattern import UNRATED_SCORE
 from engramia_core.memory.store import (
     Action,
     AgingRun,
@@ -19,6 +18,7 @@ from engramia_core.memory.store import (
     Event,
     Record,
 )
+from engramia_core.stores.relational import filtering
 from engramia_core.stores.relational.by_keys import ByKeys
 from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.rows import (
@@ -106,7 +106,7 @@ def page(
 ) -> list[Pattern]:
     """Patterns by descending key."""
     statement = (
-        _PATTERNS.where(in_scope(t.patterns, scope), *passing(filters))
+        _PATTERNS.where(in_scope(t.patterns, scope), *filtering.passing(filters))
         .where(~LIVE if trashed else LIVE)
         .order_by(t.patterns.c.key.desc())
         .limit(limit)
@@ -114,42 +114,6 @@ def page(
     if before is not None:
         statement = statement.where(t.patterns.c.key < before)
     return _patterns(connection, statement)
-
-
-def passing(filters: Filters) -> list[ColumnElement[bool]]:
-    """``Filters.rejects`` as conditions on ``engramia_data``."""
-    conditions: list[ColumnElement[bool]] = []
-    if filters.min_score is not None:
-        quality = func.coalesce(t.patterns.c.quality, UNRATED_SCORE)
-        conditions.append(quality >= filters.min_score)
-    if filters.classification is not None:
-        conditions.append(t.patterns.c.classification == filters.classification.value)
-    if filters.source is not None:
-        conditions.append(t.patterns.c.source == filters.source.value)
-    conditions.extend(
-        select(t.skills.c.key)
-        .where(
-            t.skills.c.tenant_id == t.patterns.c.tenant_id,
-            t.skills.c.project_id == t.patterns.c.project_id,
-            t.skills.c.key == t.patterns.c.key,
-            t.skills.c.skill == skill,
-        )
-        .exists()
-        for skill in filters.skills
-    )
-    return conditions
-
-
-def keys_with_skills(connection: Connection, scope: Scope, skills: Sequence[str]) -> set[str]:
-    """The keys of the patterns, live or not, that have every one of ``skills``."""
-    wanted = set(skills)
-    statement = (
-        select(t.skills.c.key)
-        .where(in_scope(t.skills, scope), t.skills.c.skill.in_(wanted))
-        .group_by(t.skills.c.key)
-        .having(func.count() == len(wanted))
-    )
-    return set(connection.execute(statement).scalars())
 
 
 def observations(connection: Connection, scope: Scope, key: str) -> list[Observation]:
