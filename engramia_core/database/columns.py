@@ -80,7 +80,7 @@ def _microseconds(value: datetime | None) -> int | None:
 
 @lru_cache(maxsize=256)  # a pattern's times are mostly one
 def _moment(value: int | None) -> datetime | None:
-    return None if value is None else _EPOCH + timedelta(microseconds=value)
+    return None if value is None else _EPOCH + value * _MICROSECOND
 
 
 class VectorColumn(TypeDecorator[Any]):

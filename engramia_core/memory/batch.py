@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.learn import Learned
 
 _FIRST_LINES = 100
-_MAX_LINES = 2_000
+_MAX_LINES = 4_000
 _MAX_BYTES = 8_000_000
 _LONG_S = 1.0
 """A transaction takes twice the lines of the one before until it takes this long; then it takes fewer again."""

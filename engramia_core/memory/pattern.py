@@ -192,16 +192,21 @@ def check_skills(skills: tuple[str, ...]) -> tuple[str, ...]:
     return unique
 
 
+def check_texts(*, task: str, code: str, output: str | None, run_id: str | None) -> None:
+    """Nothing, or ``InvalidInput`` naming the text of a pattern that is wrong."""
+    check_text("task", task, max_chars=MAX_TASK_CHARS, min_chars=1)
+    if not task.strip():
+        raise InvalidInput("task holds only white space")
+    check_text("code", code, max_chars=MAX_CODE_CHARS)
+    if output is not None:
+        check_text("output", output, max_chars=MAX_OUTPUT_CHARS)
+    if run_id is not None:
+        check_text("run id", run_id, max_chars=MAX_RUN_ID_CHARS, min_chars=1)
+
+
 def check_draft(draft: Draft) -> Draft:
     """The draft with its skills sorted, or ``InvalidInput`` naming the field that is wrong."""
-    check_text("task", draft.task, max_chars=MAX_TASK_CHARS, min_chars=1)
-    if not draft.task.strip():
-        raise InvalidInput("task holds only white space")
-    check_text("code", draft.code, max_chars=MAX_CODE_CHARS)
-    if draft.output is not None:
-        check_text("output", draft.output, max_chars=MAX_OUTPUT_CHARS)
-    if draft.run_id is not None:
-        check_text("run id", draft.run_id, max_chars=MAX_RUN_ID_CHARS, min_chars=1)
+    check_texts(task=draft.task, code=draft.code, output=draft.output, run_id=draft.run_id)
     score = None if draft.score is None else check_score(draft.score)
     skills = check_skills(draft.skills)
     if (score, skills) == (draft.score, draft.skills):

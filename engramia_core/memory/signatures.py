@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from engramia_core.memory.embedding import text_hash
 from engramia_core.memory.words import Words, jaccard, required_overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 MAX_PAIRED_WORDS = 64
 """Longer texts have too many pairs; they are found by single words."""
@@ -66,7 +65,7 @@ class SignatureIndex:
 def _of(words: Words, threshold: float) -> frozenset[int]:
     size = len(words)
     overlap = required_overlap(size, threshold)
-    ordered = [_word_hash(word) for word in sorted(words, key=lambda word: (-len(word), word))]
+    ordered = list(map(_word_hash, sorted(sorted(words), key=len, reverse=True)))
     found: set[int] = set()
     if size <= MAX_PAIRED_WORDS:
         found.update(_pairs(ordered[: size - overlap + 2]))
@@ -78,7 +77,8 @@ def _of(words: Words, threshold: float) -> frozenset[int]:
 _of_short = lru_cache(maxsize=4_096)(_of)
 
 
-def _pairs(ordered: list[int]) -> Iterable[int]:
-    for first, second in combinations(ordered, 2):
-        mixed = (first * _MIX + second) & _MASK
-        yield mixed - (1 << 64) if mixed & _SIGN else mixed
+def _pairs(ordered: list[int]) -> Iterator[int]:
+    for place, first in enumerate(ordered, 1):
+        mixed = first * _MIX + _SIGN
+        for second in ordered[place:]:
+            yield (mixed + second & _MASK) - _SIGN

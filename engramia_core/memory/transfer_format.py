@@ -5,7 +5,6 @@ Times are ISO 8601 in UTC with microseconds; a vector is the base64 of its littl
 
 from __future__ import annotations
 
-import base64
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,20 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+import pybase64
 
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.feedback import Cluster, check_feedback
 from engramia_core.memory.pattern import (
     MAX_RUN_ID_CHARS,
     Classification,
-    Draft,
     Observation,
     Pattern,
     Source,
-    check_draft,
     check_key,
     check_score,
+    check_skills,
     check_text,
+    check_texts,
 )
 from engramia_core.memory.store import EmbeddingModel, Record
 
@@ -115,9 +115,8 @@ def record_line(record: Record) -> bytes:
         ],
     }
     if record.vector is not None:
-        fields["vector"] = base64.b64encode(
-            record.vector.astype("<f4", order="C", copy=False).data
-        ).decode()
+        encoded = pybase64.b64encode(record.vector.astype("<f4", order="C", copy=False).data)
+        fields["vector"] = orjson.Fragment(b'"%b"' % encoded)
     return orjson.dumps(fields, option=_OPTIONS)
 
 
@@ -190,28 +189,19 @@ def _header(fields: Mapping[str, Any]) -> Header:
 
 
 def _record(fields: Mapping[str, Any]) -> Record:
-    draft = check_draft(
-        Draft(
-            task=fields["task"],
-            code=fields["code"],
-            score=fields["success_score"],
-            output=fields["output"],
-            run_id=fields["run_id"],
-            source=_source(fields["source"]),
-            classification=Classification(fields["classification"]),
-            skills=tuple(fields["skills"]),
-        )
-    )
+    task, code, score = fields["task"], fields["code"], fields["success_score"]
+    output, run_id = fields["output"], fields["run_id"]
+    check_texts(task=task, code=code, output=output, run_id=run_id)
     pattern = Pattern(
         key=check_key(fields["key"]),
-        task=draft.task,
-        code=draft.code,
-        output=draft.output,
-        success_score=draft.score,
-        run_id=draft.run_id,
-        source=draft.source,
-        classification=draft.classification,
-        skills=draft.skills,
+        task=task,
+        code=code,
+        output=output,
+        success_score=None if score is None else check_score(score),
+        run_id=run_id,
+        source=_source(fields["source"]),
+        classification=_classification(fields["classification"]),
+        skills=check_skills(tuple(fields["skills"])),
         created_at=_time(fields["created_at"]),
         updated_at=_time(fields["updated_at"]),
         quality=None if fields["quality"] is None else check_score(fields["quality"]),
@@ -220,7 +210,7 @@ def _record(fields: Mapping[str, Any]) -> Record:
         prune_after=_time(fields["prune_after"]),
         reuse_count=int(fields["reuse_count"]),
     )
-    seen = tuple(_observation(observed) for observed in fields["observations"])
+    seen = tuple(map(_observation, fields["observations"]))
     encoded = fields.get("vector")
     return Record(pattern, seen, None if encoded is None else _vector(encoded))
 
@@ -237,7 +227,7 @@ def _observation(fields: Mapping[str, Any]) -> Observation:
 
 
 def _vector(encoded: str) -> Vector:
-    vector = np.frombuffer(base64.b64decode(encoded, validate=True), dtype="<f4")
+    vector = np.frombuffer(pybase64.b64decode(encoded, validate=True), dtype="<f4")
     if not math.isfinite(vector @ vector):
         raise InvalidInput("the vector holds a number that is not finite")
     return vector
@@ -259,6 +249,7 @@ def _footer(fields: Mapping[str, Any]) -> Footer:
 
 
 _source = lru_cache(Source)
+_classification = lru_cache(Classification)
 
 
 @lru_cache(maxsize=256)  # a pattern's times are mostly one

@@ -142,11 +142,11 @@ class VectorIndex:
         if keep is not None:
             similarity[~keep] = -np.inf
         rows = _best(similarity, limit)
-        found = np.round(np.clip(similarity[rows], 0.0, 1.0), 6)
+        found = similarity[rows].clip(0.0, 1.0).round(6)
         order = np.lexsort((columns.keys[rows], -found))[:limit]
         rows = rows[order]
         return Candidates(
-            [key.decode() for key in columns.keys[rows].tolist()],
+            list(map(bytes.decode, columns.keys[rows].tolist())),
             found[order],
             columns.quality[rows],
             columns.updated_at_s[rows],
@@ -192,11 +192,11 @@ class VectorIndex:
 
 def _best(similarity: npt.NDArray[np.float32], limit: int) -> npt.NDArray[np.intp]:
     """The rows of the ``limit`` highest finite similarities and of all that tie with the last of them."""
+    rows = np.arange(len(similarity))
     if len(similarity) > limit:
-        least = np.partition(similarity, len(similarity) - limit)[-limit] - _TIE
-        rows = np.flatnonzero(similarity >= least)
-    else:
-        rows = np.arange(len(similarity))
+        ascending = similarity.copy()
+        ascending.partition(len(ascending) - limit)
+        (rows,) = (similarity >= ascending[-limit] - _TIE).nonzero()
     return rows[np.isfinite(similarity[rows])]
 
 

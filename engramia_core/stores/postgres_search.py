@@ -18,7 +18,8 @@ from sqlalchemy.types import NullType, UserDefinedType
 from engramia_core.database import tables as t
 from engramia_core.memory.store import Candidates, EmbeddingModel
 from engramia_core.stores.relational.compiled import CompiledStatement
-from engramia_core.stores.relational.reads import LIVE, passing
+from engramia_core.stores.relational.filtering import passing
+from engramia_core.stores.relational.reads import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """A vector index for every scope that is searched, kept true by reading what changed since.
 
-``memory_changes`` numbers every change of a scope. An index knows the last change it has seen; a search first asks
-for the newest number and, if there is a newer one, reads the patterns named since. On a cold start the index comes
+``memory_changes`` numbers every change of a scope. An index knows the last change it has seen; if anything was
+committed, a search asks for the newest number and, if there is a newer one, reads the patterns named since. On a cold start the index comes
 from its cache file, whose stamp names the last change in full: a database that was put back from a copy has
 another change under that number, and the file is not believed.
 """
@@ -54,6 +54,8 @@ class _Held:
     seen: int
     cached: int
     """The last change that its cache file has."""
+    version: int | None = None
+    """The database's version at which nothing was missing; see ``ChangeWatch``."""
 
 
 class SearchIndexes:
@@ -64,13 +66,22 @@ class SearchIndexes:
         self._held: dict[Scope, _Held] = {}
         self._refreshing = threading.Lock()
 
-    def fresh(self, connection: Connection, scope: Scope) -> VectorIndex | None:
-        """The scope's index with every committed change in it; ``None`` for a scope without a model."""
+    def current(self, scope: Scope, version: int) -> VectorIndex | None:
+        """The scope's index, if it is known to have everything that the database has at ``version``."""
+        held = self._held.get(scope)
+        return held.index if held is not None and held.version == version else None
+
+    def fresh(self, connection: Connection, scope: Scope, version: int) -> VectorIndex | None:
+        """The scope's index with every committed change in it; ``None`` for a scope without a model.
+
+        ``version`` is the database's, asked for before this call: what is committed meanwhile is looked for again.
+        """
         newest, model_id, dimensions = _state(connection, scope)
         if model_id is None:
             return None
         held = self._held.get(scope)
         if held is not None and held.seen == newest and held.model_id == model_id:
+            held.version = version
             return held.index
         with self._refreshing:
             held = self._held.get(scope)
@@ -80,6 +91,7 @@ class SearchIndexes:
             if held.seen < newest:
                 held.index = _refreshed(connection, scope, held, newest)
                 held.seen = newest
+            held.version = version
             return held.index
 
     def save(self, connection: Connection) -> None:

@@ -26,7 +26,7 @@ from engramia_core.memory.store import (
 )
 from engramia_core.stores import no_memory
 from engramia_core.stores.file_lock import held_alone
-from engramia_core.stores.relational import lexical_search, reads
+from engramia_core.stores.relational import filtering, lexical_search, reads
 from engramia_core.stores.relational.ledger import Ledger
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.search_indexes import SearchIndexes
@@ -36,6 +36,7 @@ from engramia_core.stores.sqlite_engine import (
     sqlite_engine,
     translated,
 )
+from engramia_core.stores.sqlite_watch import ChangeWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +69,7 @@ class SQLiteStore(PatternStore):
         self._engine = sqlite_engine(path)
         self._each_alone = self._engine.execution_options(engramia_begin=None)
         self._writing = threading.Lock()
+        self._watch = ChangeWatch(self._engine)
         self._indexes = SearchIndexes(directory / ".cache")
         self._actor = Actor("", Via.SDK)
         try:
@@ -130,11 +132,15 @@ class SQLiteStore(PatternStore):
 
     @override
     def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
-        with self._reading() as connection:
-            index = self._indexes.fresh(connection, scope)
-            among = None
-            if filters.skills:
-                among = reads.keys_with_skills(connection, scope, filters.skills)
+        among = None
+        with translated(self._path):
+            version = self._watch.version()
+        index = self._indexes.current(scope, version)
+        if index is None or filters.skills:
+            with self._reading() as connection:
+                index = self._indexes.fresh(connection, scope, version)
+                if filters.skills:
+                    among = filtering.keys_with_skills(connection, scope, filters.skills)
         if index is None:
             return lexical_search.candidates_of([])
         return index.search(query, filters=filters, limit=limit, among=among)
@@ -249,6 +255,7 @@ class SQLiteStore(PatternStore):
     def close(self) -> None:
         with self._reading() as connection:
             self._indexes.save(connection)
+        self._watch.close()
         self._engine.dispose()
 
     def _check_schema(self) -> str:

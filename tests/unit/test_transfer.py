@@ -254,7 +254,7 @@ def test_a_plan_says_what_an_import_does_and_changes_nothing(
 def test_an_import_that_was_killed_goes_on(any_store: PatternStore) -> None:
     source = MemoryStore()
     with source.write(SCOPE) as writer:
-        writer.insert([a_record(f"k{n:04}", f"task {n}") for n in range(110)], an_event())
+        writer.insert([a_record(f"k{n:04}", f"task {n}") for n in range(250)], an_event())
     content = exported(source)
 
     class KilledError(Exception):
@@ -268,7 +268,7 @@ def test_an_import_that_was_killed_goes_on(any_store: PatternStore) -> None:
             BytesIO(content), progress=die
         )
     done = any_store.counts(SCOPE).live
-    assert 0 < done < 110
+    assert 0 < done < 250
     report = Importer(any_store, None, SCOPE, now=START).run(BytesIO(content))
-    assert (report.unchanged, report.added) == (done, 110 - done)
-    assert any_store.counts(SCOPE).live == 110
+    assert (report.unchanged, report.added) == (done, 250 - done)
+    assert any_store.counts(SCOPE).live == 250

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Delete, Insert, Table, Update
+    from sqlalchemy.engine.interfaces import DBAPICursor
 
 _NUMBERS = count()
 _FETCHED = 200
@@ -36,22 +37,31 @@ class CompiledStatement:
         self._statement = statement
         self._by_dialect: dict[str, _Compiled] = {}
         self._by_type: dict[str, dict[str, Callable[[Any], Any]]] = {}
+        self._by_place: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
 
     def rows(self, connection: Connection, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """All rows for these parameters, as the driver gives them: numbers, strings and bytes."""
-        sql, order, constants = self._compiled(connection)
-        values = constants | parameters
         cursor = connection.connection.cursor()
-        cursor.execute(sql, values if order is None else tuple(values[name] for name in order))
+        self._execute(cursor, connection, parameters)
         return list(cursor.fetchall())
+
+    def converted(
+        self, connection: Connection, parameters: dict[str, Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows as ``rows`` gives them, but for what our own types do to their columns."""
+        columns: list[Iterable[Any]] = list(zip(*self.rows(connection, parameters), strict=True))
+        if not columns:
+            return iter(())
+        for at, convert in self._result_converters(connection):
+            columns[at] = map(convert, columns[at])
+        return zip(*columns, strict=True)
 
     def stream(self, connection: Connection) -> Iterator[list[Any]]:
         """All rows, a few at a time, their values converted as SQLAlchemy would; it has no parameters."""
-        sql, order, constants = self._compiled(connection)
         converters = self._result_converters(connection)
         cursor = _streaming_cursor(connection)
         with closing(cursor):
-            cursor.execute(sql, constants if order is None else tuple(constants[n] for n in order))
+            self._execute(cursor, connection, {})
             while rows := cursor.fetchmany(_FETCHED):
                 for row in map(list, rows):
                     for at, convert in converters:
@@ -79,6 +89,13 @@ class CompiledStatement:
             in_order = [columns[names.index(name)] for name in order]
             cursor.executemany(sql, list(zip(*in_order, strict=True)))
 
+    def _execute(
+        self, cursor: DBAPICursor, connection: Connection, parameters: dict[str, Any]
+    ) -> None:
+        sql, order, constants = self._compiled(connection)
+        values = constants | parameters
+        cursor.execute(sql, values if order is None else tuple(values[name] for name in order))
+
     def _converters(self, connection: Connection) -> dict[str, Callable[[Any], Any]]:
         """What the dialect does to the parameters of some types before the driver gets them."""
         dialect = connection.dialect
@@ -94,15 +111,19 @@ class CompiledStatement:
 
     def _result_converters(self, connection: Connection) -> list[tuple[int, Callable[[Any], Any]]]:
         """What our own types do to their columns after the driver gave them, by place."""
-        if not isinstance(self._statement, Select):
-            return []
         dialect = connection.dialect
-        found = (
-            (at, column.type.dialect_impl(dialect).result_processor(dialect, None))
-            for at, column in enumerate(self._statement.selected_columns)
-            if isinstance(column.type, TypeDecorator)
-        )
-        return [(at, convert) for at, convert in found if convert is not None]
+        known = self._by_place.get(dialect.name)
+        if known is None:
+            selected = (
+                self._statement.selected_columns if isinstance(self._statement, Select) else ()
+            )
+            found = (
+                (at, column.type.dialect_impl(dialect).result_processor(dialect, None))
+                for at, column in enumerate(selected)
+                if isinstance(column.type, TypeDecorator)
+            )
+            known = self._by_place[dialect.name] = [(at, c) for at, c in found if c is not None]
+        return known
 
     def _compiled(self, connection: Connection) -> _Compiled:
         known = self._by_dialect.get(connection.dialect.name)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, and_, bindparam, func, select
 
 from engramia_core.database import tables as t
 from engramia_core.memory.embedding import Vector, text_hash
-from engramia_core.memory.pattern import UNRATED_SCORE
 from engramia_core.memory.store import (
     Action,
     AgingRun,
@@ -20,6 +18,8 @@ from engramia_core.memory.store import (
     Event,
     Record,
 )
+from engramia_core.stores.relational import filtering
+from engramia_core.stores.relational.by_keys import ByKeys
 from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.rows import (
     OBSERVATION_COLUMNS,
@@ -45,11 +45,24 @@ BATCH = 500
 """How many keys one statement names, and how many rows are fetched at a time."""
 
 LIVE = t.patterns.c.trashed_at.is_(None)
+_AT = attrgetter("at")
 _PATTERNS = select(*PATTERN_COLUMNS)
-_BY_KEYS = _PATTERNS.where(
+_OWN_PATTERNS = (
     t.patterns.c.tenant_id == bindparam("tenant_id"),
     t.patterns.c.project_id == bindparam("project_id"),
-    t.patterns.c.key.in_(bindparam("keys", expanding=True)),
+)
+_BY_KEYS = ByKeys(_PATTERNS.where(*_OWN_PATTERNS), t.patterns.c.key)
+_STORED_KEYS = ByKeys(select(t.patterns.c.key).where(*_OWN_PATTERNS), t.patterns.c.key)
+_LIVE_TASKS = ByKeys(
+    select(t.patterns.c.key, t.patterns.c.task).where(*_OWN_PATTERNS, LIVE), t.patterns.c.key
+)
+_VECTORS = ByKeys(
+    select(t.embeddings.c.text_hash, t.embeddings.c.vector).where(
+        t.embeddings.c.tenant_id == bindparam("tenant_id"),
+        t.embeddings.c.project_id == bindparam("project_id"),
+        t.embeddings.c.model_id == bindparam("model_id"),
+    ),
+    t.embeddings.c.text_hash,
 )
 _ACTIVE_MODEL = CompiledStatement(
     select(t.models.c.model_id, t.models.c.dimensions).where(
@@ -67,38 +80,19 @@ def scope_binds(scope: Scope) -> dict[str, str]:
 
 def get(connection: Connection, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
     """The patterns under ``keys`` that exist."""
-    found: dict[str, Pattern] = {}
-    for start in range(0, len(keys), BATCH):
-        values = {
-            "tenant_id": scope.tenant_id,
-            "project_id": scope.project_id,
-            "keys": list(keys[start : start + BATCH]),
-        }
-        found.update((row[0], pattern_of(row)) for row in connection.execute(_BY_KEYS, values))
-    return found
+    rows = _BY_KEYS.rows(connection, scope_binds(scope), keys)
+    return {row[0]: pattern_of(row) for row in rows}
+
+
+def stored_keys(connection: Connection, scope: Scope, keys: Sequence[str]) -> set[str]:
+    """Those of ``keys`` under which there is a pattern."""
+    return {key for (key,) in _STORED_KEYS.rows(connection, scope_binds(scope), keys)}
 
 
 def live_tasks(connection: Connection, scope: Scope, keys: Collection[str]) -> dict[str, str]:
     """The tasks of those patterns under ``keys`` that are not in the trash."""
-    found: dict[str, str] = {}
-    wanted = list(keys)
-    while wanted:
-        chunk, wanted = wanted[:BATCH], wanted[BATCH:]
-        values = scope_binds(scope) | {f"k{number}": key for number, key in enumerate(chunk)}
-        found.update(_tasks(len(chunk)).rows(connection, values))
-    return found
-
-
-@cache
-def _tasks(count: int) -> CompiledStatement:
-    return CompiledStatement(
-        select(t.patterns.c.key, t.patterns.c.task).where(
-            t.patterns.c.tenant_id == bindparam("tenant_id"),
-            t.patterns.c.project_id == bindparam("project_id"),
-            t.patterns.c.key.in_([bindparam(f"k{number}") for number in range(count)]),
-            LIVE,
-        )
-    )
+    rows = _LIVE_TASKS.rows(connection, scope_binds(scope), list(keys))
+    return dict(rows)
 
 
 def page(
@@ -112,7 +106,7 @@ def page(
 ) -> list[Pattern]:
     """Patterns by descending key."""
     statement = (
-        _PATTERNS.where(in_scope(t.patterns, scope), *passing(filters))
+        _PATTERNS.where(in_scope(t.patterns, scope), *filtering.passing(filters))
         .where(~LIVE if trashed else LIVE)
         .order_by(t.patterns.c.key.desc())
         .limit(limit)
@@ -120,42 +114,6 @@ def page(
     if before is not None:
         statement = statement.where(t.patterns.c.key < before)
     return _patterns(connection, statement)
-
-
-def passing(filters: Filters) -> list[ColumnElement[bool]]:
-    """``Filters.rejects`` as conditions on ``engramia_data``."""
-    conditions: list[ColumnElement[bool]] = []
-    if filters.min_score is not None:
-        quality = func.coalesce(t.patterns.c.quality, UNRATED_SCORE)
-        conditions.append(quality >= filters.min_score)
-    if filters.classification is not None:
-        conditions.append(t.patterns.c.classification == filters.classification.value)
-    if filters.source is not None:
-        conditions.append(t.patterns.c.source == filters.source.value)
-    conditions.extend(
-        select(t.skills.c.key)
-        .where(
-            t.skills.c.tenant_id == t.patterns.c.tenant_id,
-            t.skills.c.project_id == t.patterns.c.project_id,
-            t.skills.c.key == t.patterns.c.key,
-            t.skills.c.skill == skill,
-        )
-        .exists()
-        for skill in filters.skills
-    )
-    return conditions
-
-
-def keys_with_skills(connection: Connection, scope: Scope, skills: Sequence[str]) -> set[str]:
-    """The keys of the patterns, live or not, that have every one of ``skills``."""
-    wanted = set(skills)
-    statement = (
-        select(t.skills.c.key)
-        .where(in_scope(t.skills, scope), t.skills.c.skill.in_(wanted))
-        .group_by(t.skills.c.key)
-        .having(func.count() == len(wanted))
-    )
-    return set(connection.execute(statement).scalars())
 
 
 def observations(connection: Connection, scope: Scope, key: str) -> list[Observation]:
@@ -189,7 +147,7 @@ def records(connection: Connection, scope: Scope, *, model_id: str | None) -> It
     seen = (
         select(*OBSERVATION_COLUMNS)
         .where(in_scope(t.observations, scope))
-        .order_by(t.observations.c.key, t.observations.c.at, t.observations.c.number)
+        .order_by(t.observations.c.key, t.observations.c.number)
     )
     groups = groupby(CompiledStatement(seen).stream(connection), key=itemgetter(0))
     key, group = next(groups, (None, iter(())))
@@ -197,8 +155,9 @@ def records(connection: Connection, scope: Scope, *, model_id: str | None) -> It
         pattern = pattern_of(row)
         while key is not None and key < pattern.key:
             key, group = next(groups, (None, iter(())))
-        observed = tuple(map(observation_of, group)) if key == pattern.key else ()
-        yield Record(pattern, observed, row[-1] if model_id is not None else None)
+        observed = map(observation_of, group) if key == pattern.key else ()
+        vector = row[-1] if model_id is not None else None
+        yield Record(pattern, tuple(sorted(observed, key=_AT)), vector)
 
 
 def vector_of_pattern(model_id: str) -> ColumnElement[bool]:
@@ -249,17 +208,9 @@ def known_vectors(
 ) -> Mapping[str, Vector]:
     """The stored vectors of ``texts``."""
     by_hash = {text_hash(text): text for text in texts}
-    hashes = list(by_hash)
-    known: dict[str, Vector] = {}
-    for start in range(0, len(hashes), BATCH):
-        statement = select(t.embeddings.c.text_hash, t.embeddings.c.vector).where(
-            in_scope(t.embeddings, scope),
-            t.embeddings.c.model_id == model_id,
-            t.embeddings.c.text_hash.in_(hashes[start : start + BATCH]),
-        )
-        for row in connection.execute(statement):
-            known[by_hash[row.text_hash]] = row.vector
-    return known
+    binds = scope_binds(scope) | {"model_id": model_id}
+    rows = _VECTORS.rows(connection, binds, list(by_hash))
+    return {by_hash[found]: vector for found, vector in rows}
 
 
 def live_count(connection: Connection, scope: Scope) -> int:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from enum import IntEnum
-from functools import cache
+from itertools import repeat
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlalchemy import bindparam, delete, select
 
 from engramia_core.database import tables as t
 from engramia_core.memory.signatures import signatures
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words
+from engramia_core.stores.relational.by_keys import ByKeys
 from engramia_core.stores.relational.compiled import CompiledStatement
 
 if TYPE_CHECKING:
@@ -22,9 +25,16 @@ if TYPE_CHECKING:
     from engramia_core.scope import Scope
     from engramia_core.stores.relational.rows import Row
 
-_CHUNK = 500
-"""Signatures that one statement names."""
+_ROWS = 10_000
 _COLUMNS = tuple(t.signatures.c.keys())
+_HOLDERS = ByKeys(
+    select(t.signatures.c.signature, t.signatures.c.name).where(
+        t.signatures.c.tenant_id == bindparam("tenant_id"),
+        t.signatures.c.project_id == bindparam("project_id"),
+        t.signatures.c.kind == bindparam("kind"),
+    ),
+    t.signatures.c.signature,
+)
 _REMOVE = CompiledStatement(
     delete(t.signatures).where(*(column == bindparam(column.name) for column in t.signatures.c))
 )
@@ -58,58 +68,54 @@ class SignatureTable:
         self._insert = insert
         self._where = (scope.tenant_id, scope.project_id, int(kind))
         self._threshold = _THRESHOLDS[kind]
-        self._added: list[tuple[int, str]] = []
+        self._added = _Pairs()
 
     def add(self, texts: Iterable[tuple[str, Words]]) -> None:
         """Index texts under their names."""
-        self._added.extend(self._signed(texts))
+        self._added.add(texts, self._threshold)
 
     def remove(self, texts: Iterable[tuple[str, Words]]) -> None:
         """Take texts out of the index; their words must be those they were added with."""
         self.flush()
-        removed = self._rows(list(self._signed(texts)))
-        _REMOVE.run_many(self._connection, _COLUMNS, removed)
+        removed = _Pairs()
+        removed.add(texts, self._threshold)
+        for rows in removed.rows(self._where):
+            _REMOVE.run_many(self._connection, _COLUMNS, rows)
 
     def flush(self) -> None:
         """Write what was added."""
-        added, self._added = self._added, []
-        self._insert(self._connection, t.signatures, self._rows(added))
+        added, self._added = self._added, _Pairs()
+        for rows in added.rows(self._where):
+            self._insert(self._connection, t.signatures, rows)
 
     def propose(self, texts: Sequence[Words]) -> list[set[str]]:
         """For each text the names of those that can be alike: all that are, and a few more."""
         self.flush()
         signed = [signatures(words, self._threshold) for words in texts]
         where = dict(zip(_COLUMNS, self._where, strict=False))
+        wanted = sorted(frozenset[int]().union(*signed))
         names: defaultdict[int, list[str]] = defaultdict(list)
-        for chunk in _chunks(sorted(frozenset[int]().union(*signed))):
-            values = where | {f"s{number}": signature for number, signature in enumerate(chunk)}
-            for signature, name in _holders(len(chunk)).rows(self._connection, values):
-                names[signature].append(name)
+        for signature, name in _HOLDERS.rows(self._connection, where, wanted):
+            names[signature].append(name)
         return [{name for s in mine if s in names for name in names[s]} for mine in signed]
 
-    def _signed(self, texts: Iterable[tuple[str, Words]]) -> Iterator[tuple[int, str]]:
+
+class _Pairs:
+    """Signatures with the names of their texts, in 16 bytes a pair: there are ten to a text."""
+
+    def __init__(self) -> None:
+        self._signatures = array("q")
+        self._names: list[str] = []
+
+    def add(self, texts: Iterable[tuple[str, Words]], threshold: float) -> None:
         for name, words in texts:
-            for signature in signatures(words, self._threshold):
-                yield signature, name
+            of_text = signatures(words, threshold)
+            self._signatures.extend(of_text)
+            self._names.extend(repeat(name, len(of_text)))
 
-    def _rows(self, pairs: list[tuple[int, str]]) -> list[Row]:
-        pairs.sort()  # neighbours in the tree are written together
-        return [(*self._where, *pair) for pair in pairs]
-
-
-def _chunks(items: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
-
-
-@cache
-def _holders(count: int) -> CompiledStatement:
-    """Each of ``count`` signatures with the names of the texts that have it."""
-    return CompiledStatement(
-        select(t.signatures.c.signature, t.signatures.c.name).where(
-            t.signatures.c.tenant_id == bindparam("tenant_id"),
-            t.signatures.c.project_id == bindparam("project_id"),
-            t.signatures.c.kind == bindparam("kind"),
-            t.signatures.c.signature.in_([bindparam(f"s{number}") for number in range(count)]),
-        )
-    )
+    def rows(self, where: tuple[str, str, int]) -> Iterator[list[Row]]:
+        """Some thousand at a time, sorted by signature: neighbours in the tree are written together."""
+        order = np.argsort(np.array(self._signatures))
+        for start in range(0, len(order), _ROWS):
+            some = order[start : start + _ROWS].tolist()
+            yield [(*where, self._signatures[place], self._names[place]) for place in some]

@@ -79,7 +79,7 @@ class RelationalWriter(StoreWriter):
     @override
     def insert(self, records: Sequence[Record], event: Event) -> None:
         new = [record.pattern for record in records]
-        taken = reads.get(self._connection, self._scope, [pattern.key for pattern in new])
+        taken = reads.stored_keys(self._connection, self._scope, [pattern.key for pattern in new])
         if taken:
             raise Refused(f"there is a pattern {min(taken)!r} already")
         self._insert_all(t.patterns, [pattern_row(self._scope, pattern) for pattern in new])
