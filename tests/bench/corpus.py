@@ -14,7 +14,8 @@ import orjson
 from typing_extensions import override
 
 from engramia_core.memory.aging import SURVIVAL_PER_WEEK, forgotten_at
-from engramia_core.memory.embedding import Calibration, EmbeddingProvider, FixedFloor, Matrix
+from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
+from engramia_core.memory.floor import FixedFloor
 from engramia_core.memory.pattern import Classification, Observation, Pattern, Source, new_key
 from engramia_core.memory.store import Record
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from engramia_core.embeddings import minilm
@@ -41,8 +42,23 @@ def test_nothing_is_loaded_before_the_first_text() -> None:
 
 
 def test_the_tiers_lie_above_every_floor() -> None:
-    calibration = minilm.MiniLMEmbeddings().calibration
-    query = minilm.MiniLMEmbeddings().embed(["sort a list of numbers"])[0]
-    floors = [calibration.floor_for(query, patterns) for patterns in (1, 100, 10**6)]
-    assert floors == sorted(floors)
-    assert floors[-1] <= calibration.adapt < calibration.duplicate
+    provider = minilm.MiniLMEmbeddings()
+    query, near, far = provider.embed(
+        ["sort a list of numbers", "find the largest number", "prune the roses in winter"]
+    )
+    calibration = provider.calibration
+    for nearest in (near, far):
+        floors = [
+            calibration.floor_for(query, nearest[np.newaxis], n) for n in (1, 100, 10_000, 10**9)
+        ]
+        assert floors == sorted(floors)
+        assert floors[-1] == calibration.adapt < calibration.duplicate
+
+
+def test_a_question_from_another_field_needs_more_similarity() -> None:
+    provider = minilm.MiniLMEmbeddings()
+    work, life = provider.embed(["sort a list of numbers", "prune the roses in winter"])
+    floor_for = provider.calibration.floor_for
+    for query, other in ((work, life), (life, work)):
+        same, apart = (floor_for(query, near[np.newaxis], 100) for near in (query, other))
+        assert same + 0.1 < apart
