@@ -57,7 +57,13 @@ class MiniLMEmbeddings(EmbeddingProvider):
     def calibration(self) -> Calibration:
         background = np.load(_DATA / "background.npy").astype(np.float32)
         floor = FieldFloor(
-            background, base=0.02, growth=0.03, distance=1.6, lowest=0.22, highest=0.45
+            background,
+            base=0.02,
+            growth=0.03,
+            distance=1.6,
+            beside=0.6,
+            lowest=0.22,
+            highest=0.45,
         )
         return Calibration(floor, adapt=0.45, duplicate=0.61)
 

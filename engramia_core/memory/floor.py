@@ -46,13 +46,15 @@ class FieldFloor:
     ``base + growth * ln(patterns) + distance * d``, kept between ``lowest`` and ``highest``; ``d`` is how far the
     question lies from the nearest patterns on the line between technical work and everyday life. Where a text lies is
     told by ``background``, whose first half are technical texts and whose second half are everyday ones. It works both
-    ways: a memory about cooking is treated as one about databases. See docs/why/calibration.md.
+    ways: a memory about cooking is treated as one about databases. What is less similar than ``beside`` times the best
+    is no answer beside it. See docs/why/calibration.md.
     """
 
     background: Matrix
     base: float
     growth: float
     distance: float
+    beside: float
     lowest: float
     highest: float
 
@@ -60,12 +62,13 @@ class FieldFloor:
         """The floor for this question in a memory of so many patterns."""
         floor = self.base + self.growth * math.log(max(patterns, 1))
         if len(nearest):
-            floor += self.distance * self._apart(query, nearest)
+            similarity = nearest @ query
+            floor += self.distance * self._apart(query, nearest, similarity)
+            floor = max(floor, self.beside * float(similarity.max()))
         return min(max(floor, self.lowest), self.highest)
 
-    def _apart(self, query: Vector, nearest: Matrix) -> float:
+    def _apart(self, query: Vector, nearest: Matrix, similarity: Vector) -> float:
         """How far the question's field is from that of the nearest patterns, the nearer the more weight."""
-        similarity = nearest @ query
         weights = np.exp((similarity - similarity.max()) / _SOFTNESS)
         fields = self.fields(nearest)
         return abs(float(self.fields([query])[0] - weights @ fields / weights.sum()))

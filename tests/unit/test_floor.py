@@ -11,6 +11,8 @@ from engramia_core.memory.floor import FieldFloor, FixedFloor
 
 NONE = np.zeros((0, 2), dtype=np.float32)
 TECHNICAL, EVERYDAY = [1.0, 0.0], [0.0, 1.0]
+ACROSS, AWAY = [0.6**0.5, 0.4**0.5], [-(0.4**0.5), -(0.6**0.5)]
+"""Texts of one field, as no axis tells them apart."""
 SOMEWHAT_TECHNICAL, SOMEWHAT_EVERYDAY = [0.8, 0.6], [0.6, 0.8]
 
 
@@ -24,6 +26,7 @@ def field_floor(background: np.ndarray | None = None) -> FieldFloor:
         base=0.1,
         growth=0.03,
         distance=0.5,
+        beside=0.24,
         lowest=0.2,
         highest=0.45,
     )
@@ -40,8 +43,11 @@ def test_a_fixed_floor_is_the_same_for_every_question_and_memory() -> None:
     [
         pytest.param(TECHNICAL, [], 0, 0.2, id="an empty memory: the lowest"),
         pytest.param(TECHNICAL, [], 100, 0.1 + 0.03 * math.log(100), id="nothing seen"),
-        pytest.param(TECHNICAL, [TECHNICAL], 1, 0.2, id="the same field, one pattern"),
-        pytest.param(TECHNICAL, [TECHNICAL], 100, 0.1 + 0.03 * math.log(100), id="a hundred"),
+        pytest.param(TECHNICAL, [TECHNICAL], 1, 0.24, id="the same text: 0.24 of the best"),
+        pytest.param(ACROSS, [AWAY], 1, 0.2, id="the same field, one pattern: the lowest"),
+        pytest.param(
+            ACROSS, [AWAY], 100, 0.1 + 0.03 * math.log(100), id="the same field, a hundred"
+        ),
         pytest.param(TECHNICAL, [TECHNICAL] * 10, 10**9, 0.45, id="very many: the highest"),
         pytest.param(EVERYDAY, [TECHNICAL], 1, 0.45, id="another field: the highest"),
         pytest.param(TECHNICAL, [EVERYDAY], 1, 0.45, id="the other way round"),

@@ -57,8 +57,15 @@ def test_the_tiers_lie_above_every_floor() -> None:
 
 def test_a_question_from_another_field_needs_more_similarity() -> None:
     provider = minilm.MiniLMEmbeddings()
-    work, life = provider.embed(["sort a list of numbers", "prune the roses in winter"])
+    work, other_work, life, other_life = provider.embed(
+        [
+            "sort a list of numbers",
+            "restart a container that hangs",
+            "prune the roses in winter",
+            "what to pack for a week at the sea",
+        ]
+    )
     floor_for = provider.calibration.floor_for
-    for query, other in ((work, life), (life, work)):
-        same, apart = (floor_for(query, near[np.newaxis], 100) for near in (query, other))
-        assert same + 0.1 < apart
+    for query, same, apart in ((work, other_work, life), (life, other_life, work)):
+        near, far = (floor_for(query, seen[np.newaxis], 100) for seen in (same, apart))
+        assert near + 0.1 < far
