@@ -14,12 +14,12 @@ from typing_extensions import override
 
 from engramia_core.errors import Unavailable
 from engramia_core.memory.embedding import (
-    AdaptiveFloor,
     Calibration,
     EmbeddingProvider,
     Matrix,
     Vector,
 )
+from engramia_core.memory.floor import FieldFloor
 from engramia_core.settings import forbid_telemetry
 
 if TYPE_CHECKING:
@@ -56,8 +56,14 @@ class MiniLMEmbeddings(EmbeddingProvider):
     @override
     def calibration(self) -> Calibration:
         background = np.load(_DATA / "background.npy").astype(np.float32)
-        floor = AdaptiveFloor(
-            background, base=0.035, nearness=0.5, growth=0.03, top=2, lowest=0.22, highest=0.45
+        floor = FieldFloor(
+            background,
+            base=0.02,
+            growth=0.03,
+            distance=1.6,
+            beside=0.6,
+            lowest=0.22,
+            highest=0.45,
         )
         return Calibration(floor, adapt=0.45, duplicate=0.61)
 

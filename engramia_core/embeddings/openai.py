@@ -12,10 +12,10 @@ from engramia_core.errors import InvalidInput, Unavailable
 from engramia_core.memory.embedding import (
     Calibration,
     EmbeddingProvider,
-    FixedFloor,
     Matrix,
     check_matrix,
 )
+from engramia_core.memory.floor import FixedFloor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

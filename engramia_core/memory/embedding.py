@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +14,8 @@ from engramia_core.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engramia_core.memory.floor import Floor
+
 Vector = npt.NDArray[np.float32]
 """One embedding: shape ``(d,)``, unit length."""
 Matrix = npt.NDArray[np.float32]
@@ -23,49 +24,6 @@ Matrix = npt.NDArray[np.float32]
 
 _UNIT_TOLERANCE = 1e-6
 """Rows this close to unit length stay bit for bit as they are."""
-
-
-class Floor(Protocol):
-    """Says how similar a pattern must be to a question to be relevant at all."""
-
-    def __call__(self, query: Vector, patterns: int) -> float:
-        """The floor for this question in a memory of so many patterns."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FixedFloor:
-    """The same floor for every question and every memory."""
-
-    value: float
-
-    def __call__(self, query: Vector, patterns: int) -> float:  # noqa: ARG002 -- the protocol's
-        """The value."""
-        return self.value
-
-
-@dataclass(frozen=True, slots=True)
-class AdaptiveFloor:
-    """Higher for questions that resemble everything, and in larger memories, where chance finds more.
-
-    ``base + nearness * b + growth * ln(patterns)``, kept between ``lowest`` and ``highest``; ``b`` is the mean of
-    the question's ``top`` highest cosines to ``background``, texts of all kinds. See docs/why/calibration.md.
-    """
-
-    background: Matrix
-    base: float
-    nearness: float
-    growth: float
-    top: int
-    lowest: float
-    highest: float
-
-    def __call__(self, query: Vector, patterns: int) -> float:
-        """The floor for this question in a memory of so many patterns."""
-        cosines = self.background @ query
-        near = float(np.partition(cosines, -self.top)[-self.top :].mean())
-        floor = self.base + self.nearness * near + self.growth * math.log(max(patterns, 1))
-        return min(max(floor, self.lowest), self.highest)
 
 
 @dataclass(frozen=True, slots=True)

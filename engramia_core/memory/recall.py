@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engramia_core.errors import Unavailable
-from engramia_core.memory.embedding import Calibration, FixedFloor
+from engramia_core.memory.embedding import Calibration
 from engramia_core.memory.filters import Filters
+from engramia_core.memory.floor import FixedFloor
 from engramia_core.memory.ranking import (
     Ranking,
     effective_scores,
@@ -49,8 +50,8 @@ class _Search:
     method: Method
     note: str | None
     calibration: Calibration
-    floor_for: Callable[[int], float]
-    """The floor in a memory of so many patterns."""
+    floor_for: Callable[[Candidates], float]
+    """The floor, given what was found."""
     find: Callable[[Filters, int], Candidates]
 
 
@@ -123,7 +124,7 @@ def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: 
                 Method.VECTOR,
                 None,
                 calibration,
-                lambda patterns: calibration.floor_for(query, patterns),
+                lambda seen: calibration.floor_for(query, seen.nearest, seen.searched),
                 lambda filters, limit: store.nearest(scope, query, filters=filters, limit=limit),
             )
     words = words_of(task)
@@ -159,7 +160,7 @@ def _settled(
 
 def _look(search: _Search, question: Question, look: int, now: datetime) -> _Found:
     seen = search.find(question.filters, look)
-    floor = 0.0 if question.include_irrelevant else search.floor_for(seen.searched)
+    floor = 0.0 if question.include_irrelevant else search.floor_for(seen)
     effective = effective_scores(
         seen.similarity, seen.quality, seen.updated_at_s, ranking=question.ranking, now=now
     )

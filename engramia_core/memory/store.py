@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    import numpy as np
     import numpy.typing as npt
 
     from engramia_core.audit import Actor
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from engramia_core.memory.pattern import Observation, Pattern
     from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
+
+
+NEAREST = 10
+"""How many candidates a search by vector returns with their vectors."""
+_NONE: Matrix = np.zeros((0, 0), dtype=np.float32)
 
 
 class Action(StrEnum):
@@ -74,6 +80,8 @@ class Candidates(NamedTuple):
     """Seconds since 1970."""
     searched: int = 0
     """How many live patterns there were to search, whatever the filters."""
+    nearest: Matrix = _NONE
+    """The vectors of the first ``NEAREST`` candidates, ``(k, d)`` (of a lexical search: none)."""
 
 
 @dataclass(frozen=True, slots=True)

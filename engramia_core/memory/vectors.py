@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engramia_core.memory.pattern import UNRATED_SCORE, Classification, Pattern, Source
-from engramia_core.memory.store import Candidates
+from engramia_core.memory.store import NEAREST, Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -151,6 +151,7 @@ class VectorIndex:
             columns.quality[rows],
             columns.updated_at_s[rows],
             len(self),
+            columns.vectors[rows[:NEAREST]],
         )
 
     def _mask(

@@ -158,7 +158,8 @@ class PostgresStore(PatternStore):
             rows = postgres_search.search(connection, scope, asked, model=model, by_index=by_index)
             if by_index and len(rows) < min(limit, live):
                 rows = postgres_search.search(connection, scope, asked, model=model, by_index=False)
-        return postgres_search.candidates(rows, live)
+            found = postgres_search.candidates(rows, live)
+            return postgres_search.with_vectors(connection, scope, found, model=model)
 
     @override
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:

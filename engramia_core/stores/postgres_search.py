@@ -16,10 +16,11 @@ from sqlalchemy import Double, Select, and_, bindparam, cast, extract, literal_c
 from sqlalchemy.types import NullType, UserDefinedType
 
 from engramia_core.database import tables as t
-from engramia_core.memory.store import Candidates, EmbeddingModel
+from engramia_core.memory.store import NEAREST, Candidates, EmbeddingModel
 from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.filtering import passing
 from engramia_core.stores.relational.reads import LIVE
+from engramia_core.stores.relational.rows import in_scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +128,21 @@ def candidates(rows: Sequence[Sequence[Any]], searched: int) -> Candidates:
         updated_at_s[order],
         searched,
     )
+
+
+def with_vectors(
+    connection: Connection, scope: Scope, found: Candidates, *, model: EmbeddingModel
+) -> Candidates:
+    """``found`` with the vectors of its first candidates: those that were not purged a moment ago."""
+    first = found.keys[:NEAREST]
+    statement = select(t.embeddings.c.key, t.embeddings.c.vector).where(
+        in_scope(t.embeddings, scope),
+        t.embeddings.c.model_id == model.model_id,
+        t.embeddings.c.key.in_(first),
+    )
+    vectors = {row.key: row.vector for row in connection.execute(statement)}
+    rows = [vectors[key] for key in first if key in vectors]
+    return found._replace(nearest=np.array(rows, np.float32).reshape(-1, model.dimensions))
 
 
 class _Indexed(UserDefinedType[Any]):

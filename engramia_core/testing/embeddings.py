@@ -9,7 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from engramia_core.errors import Unavailable
-from engramia_core.memory.embedding import Calibration, EmbeddingProvider, FixedFloor, Matrix
+from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
+from engramia_core.memory.floor import FixedFloor
 from engramia_core.memory.words import words_of
 
 if TYPE_CHECKING:

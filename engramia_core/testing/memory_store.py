@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from engramia_core.errors import Busy, Unavailable
 from engramia_core.memory.lexical import bm25
-from engramia_core.memory.store import Candidates, Counts, PatternStore
+from engramia_core.memory.store import NEAREST, Candidates, Counts, PatternStore
 from engramia_core.memory.words import words_of
 from engramia_core.testing.memory_writer import MemoryWriter, ScopeState
 
@@ -79,12 +79,16 @@ class MemoryStore(PatternStore):
 
     @override
     def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
-        found = [
-            (record.pattern, float(record.vector @ query))
-            for record in self._state(scope).records.values()
+        vectors = {
+            key: record.vector
+            for key, record in self._state(scope).records.items()
             if record.vector is not None and record.pattern.trashed is None
-        ]
-        return _candidates(found, filters, limit, searched=len(found))
+        }
+        patterns = self.get(scope, list(vectors))
+        scored = [(patterns[key], float(vector @ query)) for key, vector in vectors.items()]
+        found = _candidates(scored, filters, limit, searched=len(vectors))
+        rows = [vectors[key] for key in found.keys[:NEAREST]]
+        return found._replace(nearest=np.array(rows, np.float32).reshape(-1, len(query)))
 
     @override
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:

@@ -14,7 +14,8 @@ import orjson
 from typing_extensions import override
 
 from engramia_core.memory.aging import SURVIVAL_PER_WEEK, forgotten_at
-from engramia_core.memory.embedding import Calibration, EmbeddingProvider, FixedFloor, Matrix
+from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
+from engramia_core.memory.floor import FieldFloor
 from engramia_core.memory.pattern import Classification, Observation, Pattern, Source, new_key
 from engramia_core.memory.store import Record
 
@@ -48,7 +49,7 @@ class GivenEmbeddings(EmbeddingProvider):
     @property
     @override
     def calibration(self) -> Calibration:
-        return Calibration(FixedFloor(0.35), adapt=0.45, duplicate=0.61)
+        return Calibration(_FLOOR, adapt=0.45, duplicate=0.61)
 
     @override
     def embed(self, texts: Sequence[str]) -> Matrix:
@@ -112,3 +113,9 @@ def records(names: Sequence[str], rows: Matrix, *, fading: float = 0.0) -> Itera
             prune_after=forgotten_at(survival, at, per_week=SURVIVAL_PER_WEEK),
         )
         yield Record(pattern, (Observation(at, score, Source.SDK),), vector)
+
+
+_FLOOR = FieldFloor(
+    vectors(640, 3), base=0.35, growth=0, distance=1, beside=0, lowest=0.35, highest=0.35
+)
+"""As much work as MiniLM's, but always 0.35, so that hundreds of patterns pass."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from engramia_core.embeddings.minilm import MiniLMEmbeddings
+from engramia_core.memory.store import NEAREST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 DATA = Path(__file__).resolve().parents[1] / "data" / "recall"
 BACKGROUND = files("engramia_core.embeddings") / "minilm_data"
 WORD = re.compile(r"\w+")
-DRAWS = 50
+DRAWS = 15
 ONE_QUERY = 1
 """Another processor's int8 kernels may move one query over a threshold."""
 SAME_VECTOR = 0.99
@@ -50,8 +51,8 @@ def held_out(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["split"] == "holdout"]
 
 
-def blind(kind: str) -> list[Row]:
-    return [row for row in rows_of("blind") if row["kind"] == kind]
+def of_kind(kind: str, name: str) -> list[Row]:
+    return [row for row in rows_of(name) if row["kind"] == kind]
 
 
 class Embedded:
@@ -60,7 +61,6 @@ class Embedded:
     def __init__(self) -> None:
         self._provider = MiniLMEmbeddings()
         self._vectors: dict[str, Vector] = {}
-        self._floors: dict[tuple[str, int], float] = {}
         self.calibration = self._provider.calibration
 
     def of(self, texts: Sequence[str]) -> Matrix:
@@ -73,18 +73,20 @@ class Embedded:
         cosines: Matrix = self.of(queries) @ self.of(tasks).T
         return cosines
 
-    def floors(self, queries: Sequence[str], patterns: int) -> npt.NDArray[np.float64]:
-        for query in queries:
-            if (query, patterns) not in self._floors:
-                vector = self.of([query])[0]
-                floor = self.calibration.floor_for(vector, patterns)
-                self._floors[query, patterns] = floor
-        return np.array([self._floors[query, patterns] for query in queries])
+    def answers(self, queries: Sequence[str], tasks: Sequence[str]) -> Flags:
+        """Which of ``tasks`` pass the floor of each of ``queries``: ``(queries, tasks)``."""
+        stored = self.of(tasks)
+        return np.stack([self._passing(query, stored) for query in self.of(queries)])
+
+    def _passing(self, query: Vector, stored: Matrix) -> Flags:
+        cosines = stored @ query
+        nearest = np.argsort(-cosines, kind="stable")[:NEAREST]
+        floor = self.calibration.floor_for(query, stored[nearest], len(stored))
+        passing: Flags = cosines >= floor
+        return passing
 
     def is_answered(self, queries: Sequence[str], tasks: Sequence[str]) -> Flags:
-        answered: Flags = self.cosines(queries, tasks).max(axis=1) >= self.floors(
-            queries, len(tasks)
-        )
+        answered: Flags = np.any(self.answers(queries, tasks), axis=1)
         return answered
 
 
@@ -149,7 +151,7 @@ def test_paraphrases_find_their_task_far_more_often_than_by_words(
 
 @pytest.mark.parametrize(
     ("patterns", "declined", "kept"),
-    [(5, 0.991, 1.0), (20, 0.989, 1.0), (60, 0.984, 1.0), (125, 0.978, 0.995), (250, 0.965, 0.992)],
+    [(5, 0.998, 1.0), (20, 0.993, 1.0), (60, 0.986, 1.0), (125, 0.984, 0.999), (250, 0.991, 1.0)],
 )
 def test_held_out_queries_are_answered_only_from_a_memory_that_is_about_them(
     embedded: Embedded, patterns: int, declined: float, kept: float
@@ -170,19 +172,36 @@ def test_held_out_queries_are_answered_only_from_a_memory_that_is_about_them(
 
 
 @pytest.mark.parametrize(
-    ("others", "declined", "kept"),
-    [((), 1.0, 0.942), (rows_of("paraphrases_plain"), 0.975, 0.900)],
-    ids=["alone", "among 250 others"],
+    ("name", "others", "declined", "kept"),
+    [
+        ("fresh", (), 0.994, 0.988),
+        ("fresh", rows_of("paraphrases_plain"), 0.978, 0.994),
+        ("blind", (), 0.992, 0.992),
+        ("blind", rows_of("paraphrases_plain"), 0.992, 1.0),
+    ],
+    ids=["fresh, alone", "fresh, among 250 others", "blind, alone", "blind, among 250 others"],
 )
 def test_blind_queries_are_answered_as_often_as_when_they_were_first_measured(
-    embedded: Embedded, others: Sequence[Row], declined: float, kept: float
+    embedded: Embedded, name: str, others: Sequence[Row], declined: float, kept: float
 ) -> None:
-    relevant, foreign = blind("relevant"), blind("foreign")
+    relevant, foreign = of_kind("relevant", name), of_kind("foreign", name)
     tasks = column([*others, *relevant], "task")
     is_kept = embedded.is_answered(column(relevant, "query"), tasks)
     is_foreign_answered = embedded.is_answered(column(foreign, "query"), tasks)
     assert_at_least(float(is_kept.mean()), kept, len(relevant))
     assert_at_least(1 - float(is_foreign_answered.mean()), declined, len(foreign))
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "passing"), [("paraphrases_plain", 0.996, 2.7), ("paraphrases", 0.848, 6.8)]
+)
+def test_the_right_task_passes_the_floor_and_few_others_do(
+    embedded: Embedded, name: str, right: float, passing: float
+) -> None:
+    rows = rows_of(name)
+    answers = embedded.answers(column(rows, "query"), column(rows, "task"))
+    assert_at_least(float(np.diag(answers).mean()), right, len(rows))
+    assert answers.sum(axis=1).mean() <= passing + 0.1
 
 
 def test_a_memory_of_everyday_tasks_keeps_its_own_queries_and_declines_technical_ones(
@@ -194,19 +213,26 @@ def test_a_memory_of_everyday_tasks_keeps_its_own_queries_and_declines_technical
         float(embedded.is_answered(column(own, "query"), tasks).mean()), 21 / 22, len(own)
     )
     declined = 1 - float(embedded.is_answered(technical, tasks).mean())
-    assert_at_least(declined, 0.976, len(technical))
+    assert_at_least(declined, 1.0, len(technical))
 
 
-def test_most_technical_queries_about_other_matters_are_declined(embedded: Embedded) -> None:
+def test_a_few_everyday_tasks_among_many_technical_ones_are_found(embedded: Embedded) -> None:
+    own = rows_of("foreign_memory")
+    tasks = column([*own, *rows_of("paraphrases_plain")], "task")
+    answered = embedded.is_answered(column(own, "query"), tasks)
+    assert_at_least(float(answered.mean()), 20 / 22, len(own))
+
+
+def test_half_of_the_technical_queries_about_other_matters_are_declined(embedded: Embedded) -> None:
     queries = column(rows_of("offtopic_technical"), "query")
     answered = embedded.is_answered(queries, column(rows_of("paraphrases_plain"), "task"))
-    assert_at_least(1 - float(answered.mean()), 0.810, len(queries))
+    assert_at_least(1 - float(answered.mean()), 0.524, len(queries))
 
 
-def test_most_riddles_are_still_answered(embedded: Embedded) -> None:
+def test_nearly_all_riddles_are_still_answered(embedded: Embedded) -> None:
     rows = rows_of("paraphrases")
     answered = embedded.is_answered(column(rows, "query"), column(rows, "task"))
-    assert_at_least(float(answered.mean()), 0.824, len(rows))
+    assert_at_least(float(answered.mean()), 0.976, len(rows))
 
 
 def test_reuse_tiers_are_told_apart_as_recorded(embedded: Embedded) -> None:
@@ -222,20 +248,25 @@ def test_reuse_tiers_are_told_apart_as_recorded(embedded: Embedded) -> None:
     assert_at_least(balanced, 0.750, len(rows))
 
 
-def test_a_pattern_worth_adapting_is_always_relevant(embedded: Embedded) -> None:
-    texts = column(rows_of("paraphrases_plain"), "query") + column(rows_of("foreign"), "query")
-    assert embedded.floors(texts, 1_000_000).max() <= embedded.calibration.adapt
-
-
 def test_the_shipped_background_is_the_embedding_of_its_texts(embedded: Embedded) -> None:
     texts = (BACKGROUND / "background.txt").read_text("utf-8").splitlines()
     with (BACKGROUND / "background.npy").open("rb") as file:
         shipped = np.load(file)
     assert shipped.dtype == np.float16
     assert shipped.shape == (len(texts), 384)
+    assert len(texts) == 640
     assert np.abs(np.linalg.norm(shipped.astype(np.float32), axis=1) - 1).max() < 1e-3
     cosines = np.einsum("ij,ij->i", shipped.astype(np.float32), embedded.of(texts))
     assert cosines.min() > SAME_VECTOR
+
+
+def test_no_text_of_the_background_shares_half_of_its_words_with_the_fresh_set() -> None:
+    background = (BACKGROUND / "background.txt").read_text("utf-8").splitlines()
+    known = [set(WORD.findall(text.casefold())) for text in background]
+    for row in rows_of("fresh"):
+        for text in (row["query"], row.get("task", row["query"])):
+            words = set(WORD.findall(text.casefold()))
+            assert max(len(words & other) / len(words | other) for other in known) < 0.5
 
 
 def test_no_text_of_the_background_is_a_text_of_the_test_sets() -> None:

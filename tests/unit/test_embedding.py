@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engramia_core.errors import InvalidInput
-from engramia_core.memory.embedding import AdaptiveFloor, FixedFloor, check_matrix, text_hash
+from engramia_core.memory.embedding import check_matrix, text_hash
 
 UNIT = [[1.0, 0.0], [0.6, 0.8]]
 
@@ -67,33 +67,3 @@ def test_a_text_hash_is_the_same_in_every_process_and_release() -> None:
 def test_texts_that_differ_a_little_have_other_hashes() -> None:
     texts = ["a", "A", "a ", " a", "á", "a\u0301", "", "aa"]
     assert len({text_hash(text) for text in texts}) == len(texts)
-
-
-def adaptive(**changes: float) -> AdaptiveFloor:
-    parts = {"base": 0.1, "nearness": 0.5, "growth": 0.03, "lowest": 0.2, "highest": 0.45}
-    background = np.array([[1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32)
-    return AdaptiveFloor(background, top=2, **(parts | changes))
-
-
-def test_a_fixed_floor_is_the_same_for_every_question_and_memory() -> None:
-    query = np.array([1, 0], dtype=np.float32)
-    assert {FixedFloor(0.3)(query, patterns) for patterns in (0, 1, 10**6)} == {0.3}
-
-
-@pytest.mark.parametrize(
-    ("query", "patterns", "floor"),
-    [
-        ([1.0, 0.0], 1, 0.45),
-        ([0.0, 1.0], 1, 0.45),
-        ([-1.0, 0.0], 1, 0.2),
-        ([-0.6, 0.8], 1, 0.1 + 0.5 * (0.8 + 0.0) / 2),
-        ([-0.6, 0.8], 0, 0.1 + 0.5 * (0.8 + 0.0) / 2),
-        ([-0.6, 0.8], 100, 0.1 + 0.5 * 0.4 + 0.03 * math.log(100)),
-        ([-0.6, 0.8], 10**9, 0.45),
-    ],
-)
-def test_the_floor_rises_with_nearness_to_everything_and_with_the_memory(
-    query: list[float], patterns: int, floor: float
-) -> None:
-    found = adaptive()(np.array(query, dtype=np.float32), patterns)
-    assert found == pytest.approx(floor, abs=1e-6)

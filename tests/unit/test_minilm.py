@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from engramia_core.embeddings import minilm
@@ -41,8 +42,30 @@ def test_nothing_is_loaded_before_the_first_text() -> None:
 
 
 def test_the_tiers_lie_above_every_floor() -> None:
-    calibration = minilm.MiniLMEmbeddings().calibration
-    query = minilm.MiniLMEmbeddings().embed(["sort a list of numbers"])[0]
-    floors = [calibration.floor_for(query, patterns) for patterns in (1, 100, 10**6)]
-    assert floors == sorted(floors)
-    assert floors[-1] <= calibration.adapt < calibration.duplicate
+    provider = minilm.MiniLMEmbeddings()
+    query, near, far = provider.embed(
+        ["sort a list of numbers", "find the largest number", "prune the roses in winter"]
+    )
+    calibration = provider.calibration
+    for nearest in (near, far):
+        floors = [
+            calibration.floor_for(query, nearest[np.newaxis], n) for n in (1, 100, 10_000, 10**9)
+        ]
+        assert floors == sorted(floors)
+        assert floors[-1] == calibration.adapt < calibration.duplicate
+
+
+def test_a_question_from_another_field_needs_more_similarity() -> None:
+    provider = minilm.MiniLMEmbeddings()
+    work, other_work, life, other_life = provider.embed(
+        [
+            "sort a list of numbers",
+            "restart a container that hangs",
+            "prune the roses in winter",
+            "what to pack for a week at the sea",
+        ]
+    )
+    floor_for = provider.calibration.floor_for
+    for query, same, apart in ((work, other_work, life), (life, other_life, work)):
+        near, far = (floor_for(query, seen[np.newaxis], 100) for seen in (same, apart))
+        assert near + 0.1 < far

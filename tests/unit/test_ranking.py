@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engramia_core.errors import InvalidInput
-from engramia_core.memory.embedding import Calibration, FixedFloor
+from engramia_core.memory.embedding import Calibration
+from engramia_core.memory.floor import FixedFloor
 from engramia_core.memory.ranking import (
     Ranking,
     effective_scores,

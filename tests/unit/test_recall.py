@@ -8,8 +8,9 @@ from typing_extensions import override
 
 from engramia_core.errors import InvalidInput, Refused
 from engramia_core.memory.duplicates import OnDuplicate
-from engramia_core.memory.embedding import Calibration, FixedFloor
+from engramia_core.memory.embedding import Calibration
 from engramia_core.memory.filters import Filters
+from engramia_core.memory.floor import FixedFloor
 from engramia_core.memory.learn import learn
 from engramia_core.memory.pattern import Classification, Draft, Source
 from engramia_core.memory.ranking import Ranking, ReuseTier

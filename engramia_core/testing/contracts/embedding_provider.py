@@ -42,9 +42,11 @@ class EmbeddingProviderContract:
 
     def test_its_thresholds_ascend(self) -> None:
         calibration = self.provider().calibration
-        (query,) = self.provider().embed(["sort a list"])
-        for patterns in (0, 1, 100, 1_000_000):
-            floor = calibration.floor_for(query, patterns)
+        query, *nearest = self.provider().embed(["sort a list", "sort numbers", "fry an egg"])
+        sizes = ((0, 0), (1, 1), (2, 2), (2, 1_000_000))
+        for seen, patterns in sizes:
+            rows = np.array(nearest[:seen], dtype=np.float32).reshape(seen, len(query))
+            floor = calibration.floor_for(query, rows, patterns)
             assert 0 <= floor <= calibration.adapt < calibration.duplicate <= 1
 
     def test_texts_become_unit_rows(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import Source, Trashed, TrashReason
-from engramia_core.memory.store import Action, EmbeddingModel, Record
+from engramia_core.memory.store import NEAREST, Action, EmbeddingModel, Record
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (
@@ -103,10 +103,21 @@ class SearchingContract(StoreCase):
         by_words = store.lexical(SCOPE, words_of("task"), filters=rated, limit=2)
         assert by_vector.searched == by_words.searched == 8
 
+    def test_the_first_ten_come_with_their_vectors(self, store: PatternStore) -> None:
+        put(store, *(a_record(f"k{seed:02}", seed=seed) for seed in range(40)))
+        for limit, rows in ((2, 2), (NEAREST, NEAREST), (30, NEAREST)):
+            found = store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=limit)
+            expected = np.stack([a_vector(int(key[1:])) for key in found.keys[:rows]])
+            assert found.nearest.dtype == np.float32
+            assert found.nearest == pytest.approx(expected, abs=1e-6)
+        by_words = store.lexical(SCOPE, words_of("task"), filters=EVERYTHING, limit=30)
+        assert len(by_words.nearest) == 0
+
     def test_an_empty_memory_finds_nothing(self, store: PatternStore) -> None:
         assert_whole(store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=9))
         assert_whole(store.lexical(SCOPE, words_of("task"), filters=EVERYTHING, limit=9))
         assert store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=9).keys == []
+        assert len(store.nearest(SCOPE, QUERY, filters=EVERYTHING, limit=9).nearest) == 0
         assert store.lexical(SCOPE, words_of("task"), filters=EVERYTHING, limit=9).keys == []
 
     def test_alike_looks_at_live_patterns_only(self, store: PatternStore) -> None:
