@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.store import PatternStore, StoreWriter
     from engramia_core.scope import Scope
 
-_TOGETHER = 32
+_TOGETHER = 24
 """Batches in one transaction: the fewer transactions, the fewer pages of the indexes are written twice."""
 
 

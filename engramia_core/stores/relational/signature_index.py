@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engramia_core.scope import Scope
     from engramia_core.stores.relational.rows import Row
 
-_ROWS = 10_000
+_ROWS = 2_000
 _COLUMNS = tuple(t.signatures.c.keys())
 _HOLDERS = ByKeys(
     select(t.signatures.c.signature, t.signatures.c.name).where(
