@@ -42,15 +42,18 @@ class Refused(EngramiaError):
 
 
 class Busy(Refused):
-    """Another process holds the operation's lock; ``owner`` and ``since`` say who and since when."""
+    """Another process holds the operation's lock; ``owner``, ``since`` and ``reason`` say who, since when and why."""
 
-    def __init__(self, operation: str, *, owner: str, since: datetime) -> None:
+    def __init__(self, operation: str, *, owner: str, since: datetime, reason: str = "") -> None:
+        why = f" ({reason})" if reason else ""
         super().__init__(
-            f"{operation} is already running: {owner} since {since.isoformat(timespec='seconds')}"
+            f"{operation} is already running: {owner} since"
+            f" {since.isoformat(timespec='seconds')}{why}"
         )
         self.operation = operation
         self.owner = owner
         self.since = since
+        self.reason = reason
 
 
 class Unavailable(EngramiaError):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine
 
@@ -42,8 +43,24 @@ class Database(Protocol):
         """
         ...
 
+    def reading(self, names: Names) -> AbstractContextManager[Connection]:
+        """A transaction that reads the rows with these names, as the application and as of one moment."""
+        ...
+
     def everything(self) -> AbstractContextManager[Connection]:
-        """A transaction that reads the rows of every scope; ``Refused`` to a login that does not own the tables."""
+        """A transaction that reads the rows of every scope, as of one moment.
+
+        ``Refused`` to a login that does not own the tables.
+        """
+        ...
+
+    def alone(
+        self, name: str, *, owner: str, now: datetime, reason: str = ""
+    ) -> AbstractContextManager[None]:
+        """Hold the operators' lock of that name for the block; ``Busy`` says who holds it, since when and why.
+
+        The lock of a process that died is free.
+        """
         ...
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from engramia_core.stores import no_memory, storage_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
@@ -64,10 +66,24 @@ class SQLiteDatabase(Database):
                 yield connection
 
     @override
+    def reading(self, names: Names) -> AbstractContextManager[Connection]:
+        return self.everything()  # a file has one owner, who sees all
+
+    @override
     @contextmanager
     def everything(self) -> Iterator[Connection]:
         with self._translated(self._path), self._engine.begin() as connection:
             yield connection
+
+    @override
+    def alone(
+        self, name: str, *, owner: str, now: datetime, reason: str = ""
+    ) -> AbstractContextManager[None]:
+        from engramia_core.stores.file_lock import held_in
+
+        stem = f",{name.replace('/', ',')}"  # no scope's lock begins with a comma
+        locks = self._path.parent / ".locks"
+        return held_in(locks, stem, name, owner=owner, now=now, reason=reason)
 
     @override
     def close(self) -> None:
@@ -121,9 +137,33 @@ class PostgresDatabase(Database):
 
     @override
     @contextmanager
+    def reading(self, names: Names) -> Iterator[Connection]:
+        from engramia_core.stores.postgres_engine import set_names
+
+        with self._translated(self._place), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                set_names(connection, *names)
+                yield connection
+
+    @override
+    @contextmanager
     def everything(self) -> Iterator[Connection]:
-        with self._translated(self._place), self._owner.begin() as connection:
-            yield connection
+        from engramia_core.stores.postgres_engine import refuse_to_filter
+
+        with self._translated(self._place), self._owner.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                refuse_to_filter(connection)
+                yield connection
+
+    @override
+    def alone(
+        self, name: str, *, owner: str, now: datetime, reason: str = ""
+    ) -> AbstractContextManager[None]:
+        from engramia_core.stores.server_lock import held_on_server
+
+        return held_on_server(self._engine, name, name, owner=owner, now=now, reason=reason)
 
     @override
     def close(self) -> None:

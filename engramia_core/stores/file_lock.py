@@ -14,27 +14,34 @@ from engramia_core.errors import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from engramia_core.scope import Scope
 
 
-@contextmanager
 def held_alone(
     directory: Path, scope: Scope, operation: str, *, owner: str, now: datetime
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Hold the lock ``operation`` of ``scope``; ``Busy`` names the process that holds it."""
-    directory.mkdir(parents=True, exist_ok=True)
     stem = f"{scope.tenant_id},{scope.project_id},{operation}"  # names hold dots, but no comma
+    return held_in(directory, stem, operation, owner=owner, now=now)
+
+
+@contextmanager
+def held_in(
+    directory: Path, stem: str, operation: str, *, owner: str, now: datetime, reason: str = ""
+) -> Iterator[None]:
+    """Hold the lock in the file ``stem``; ``Busy`` names the process that holds it."""
+    directory.mkdir(parents=True, exist_ok=True)
     holder = directory / f"{stem}.json"
     lock = FileLock(directory / f"{stem}.lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        name, since = _holder(holder, now)
-        raise Busy(operation, owner=name, since=since) from None
+        raise _busy(holder, operation, now) from None
     try:
-        holder.write_bytes(orjson.dumps({"owner": owner, "since": now}))
+        holder.write_bytes(orjson.dumps({"owner": owner, "since": now, "reason": reason}))
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -42,10 +49,11 @@ def held_alone(
         lock.release()
 
 
-def _holder(path: Path, now: datetime) -> tuple[str, datetime]:
+def _busy(path: Path, operation: str, now: datetime) -> Busy:
     """Who wrote that they hold the lock; they may be about to, or just done."""
     try:
         said = orjson.loads(path.read_bytes())
-        return str(said["owner"]), datetime.fromisoformat(said["since"])
+        since = datetime.fromisoformat(said["since"])
+        return Busy(operation, owner=str(said["owner"]), since=since, reason=said.get("reason", ""))
     except (OSError, ValueError, KeyError):
-        return "another process", now
+        return Busy(operation, owner="another process", since=now)

@@ -111,6 +111,13 @@ def set_names(connection: Connection, tenant_id: str, project_id: str) -> None:
     cursor.close()
 
 
+def refuse_to_filter(connection: Connection) -> None:
+    """Make a statement of this transaction fail if row-level security would keep rows from it."""
+    cursor = connection.connection.cursor()
+    cursor.execute("SET LOCAL row_security = off")
+    cursor.close()
+
+
 def check_server(connection: Connection, place: str) -> None:
     """``Refused`` when the server is too old, or has no pgvector that is new enough."""
     version = connection.connection.driver_connection.info.server_version // 10_000  # type: ignore[union-attr]

@@ -29,8 +29,7 @@ def held_on_server(
     number = select(func.hashtextextended(name, 0)).scalar_subquery()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(select(func.pg_try_advisory_lock(number))).scalar_one():
-            holder, since = _holder(connection, name, now)
-            raise Busy(operation, owner=holder, since=since)
+            raise _busy(connection, name, operation, now)
         try:
             said = {"owner": owner, "since": now, "reason": reason}
             connection.execute(
@@ -45,6 +44,8 @@ def held_on_server(
                 connection.execute(select(func.pg_advisory_unlock(number)))
 
 
-def _holder(connection: Connection, name: str, now: datetime) -> tuple[str, datetime]:
+def _busy(connection: Connection, name: str, operation: str, now: datetime) -> Busy:
     row = connection.execute(select(locks).where(locks.c.name == name)).one_or_none()
-    return (row.owner, row.since) if row else ("another process", now)
+    if row is None:
+        return Busy(operation, owner="another process", since=now)
+    return Busy(operation, owner=row.owner, since=row.since, reason=row.reason)

@@ -7,31 +7,21 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from engramia_core.database.database import INSTALLATION, Database, Names
+from engramia_core.database.database import INSTALLATION, Names
 from engramia_core.database.operation_tables import audit_heads, locks
 from engramia_core.database.tables import tenants
-from engramia_core.errors import NotFound, Refused
-from engramia_core.stores import Server as Named
-from engramia_core.stores import create_store
+from engramia_core.errors import Busy, NotFound, Refused
+from engramia_core.stores import Server, create_store
 from engramia_core.stores.databases import PostgresDatabase, SQLiteDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from engramia_core.database.database import Database
+    from tests.integration.engines import Engine
+    from tests.postgres.server import Server as Process
+
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    opened: Database
-    if request.param == "sqlite":
-        create_store(tmp_path).close()
-        opened = SQLiteDatabase(tmp_path)
-    else:
-        opened = PostgresDatabase(Named(request.getfixturevalue("postgres").migrated()))
-    yield opened
-    opened.close()
 
 
 def add_lock(database: Database, name: str) -> None:
@@ -72,3 +62,46 @@ def test_a_memory_of_files_has_no_database(tmp_path: Path) -> None:
         SQLiteDatabase(tmp_path)
     with pytest.raises(NotFound):
         SQLiteDatabase(tmp_path / "nope")
+
+
+def test_a_reader_of_a_scope_sees_it_as_of_one_moment(engine: Engine, database: Database) -> None:
+    acme = Names("acme", "shop")
+    other = engine.database()
+    count = select(func.count()).select_from(audit_heads).where(audit_heads.c.tenant_id == "acme")
+    with database.reading(acme) as connection:
+        assert connection.execute(count).scalar_one() == 0
+        with other.transaction(acme) as writing:
+            writing.execute(insert(audit_heads).values(**acme._asdict(), number=0, hash="0" * 64))
+        assert connection.execute(count).scalar_one() == 0
+    with database.reading(acme) as connection:
+        assert connection.execute(count).scalar_one() == 1
+    other.close()
+
+
+def test_an_operators_lock_is_held_by_one_who_is_named(engine: Engine, database: Database) -> None:
+    other = engine.database()
+    with database.alone("tenants/acme", owner="alice@host", now=NOW, reason="GDPR request"):
+        with (
+            pytest.raises(Busy, match=r"tenants/acme .*: alice@host since .* \(GDPR request\)"),
+            other.alone("tenants/acme", owner="bob@host", now=NOW),
+        ):
+            pass
+        with other.alone("tenants/umbrella", owner="bob@host", now=NOW):
+            pass
+    with other.alone("tenants/acme", owner="bob@host", now=NOW):
+        pass
+    other.close()
+
+
+def test_a_login_that_does_not_own_the_tables_may_not_look_at_every_scope(
+    postgres: Process,
+) -> None:
+    url = postgres.migrated()
+    postgres.run(
+        "DO $$ BEGIN CREATE ROLE visitor LOGIN IN ROLE engramia_app;"
+        " EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    )
+    database = PostgresDatabase(Server(url.replace("postgres@", "visitor@", 1)))
+    with pytest.raises(Refused, match="row-level security"), database.everything() as connection:
+        connection.execute(select(audit_heads))
+    database.close()
