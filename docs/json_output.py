@@ -34,6 +34,8 @@ import engramia_core
 from docs.json_fields import MEANINGS
 from docs.markdown import head, table
 from engramia_cli import reports
+from engramia_core.audit.record import AuditRecord
+from engramia_core.audit.verify import ChainsReport
 from engramia_core.maintenance.finding import Finding
 from engramia_core.memory.batch import BatchReport
 from engramia_core.memory.feedback import DecayReport, Issue
@@ -80,6 +82,10 @@ ANSWERS: Final = (
     Answer("import", ImportReport, "memory.ndjson"),
     Answer("reindex", ReindexReport),
     Answer("status", reports.Status),
+    Answer("audit list", reports.AuditPage),
+    Answer("audit tail", list[AuditRecord]),
+    Answer("audit export --file", reports.ExportedFile, "trail.ndjson"),
+    Answer("audit verify", ChainsReport),
     Answer("config show", list[reports.ShownSetting]),
     Answer("doctor", list[Finding]),
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WHERE = ("path", "tenant", "project", "embeddings")
 """The flags that the next command needs too, to be about the same memory."""
+_MAX_REASON_CHARS = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class CliContext:
 
     flags: Mapping[str, str] = field(default_factory=dict)
     output: str = "table"
+    reason: str = ""
     environment: Mapping[str, str] | None = None
     provider_of: Callable[[Settings], EmbeddingProvider | None] | None = None
     clock: Callable[[], datetime] | None = None
@@ -39,7 +41,8 @@ class CliContext:
         """This context with the options of one more level of the command line over it."""
         given = {name: value for name, value in options.items() if value is not None}
         output = given.pop("output", self.output)
-        return replace(self, flags={**self.flags, **given}, output=output)
+        reason = given.pop("reason", self.reason)
+        return replace(self, flags={**self.flags, **given}, output=output, reason=reason)
 
     @cached_property
     def settings(self) -> Settings:
@@ -74,11 +77,13 @@ class CliContext:
 
     @cached_property
     def actor(self) -> Actor:
-        """Who types, for the audit trail."""
+        """Who types, and why, for the audit trail."""
         from engramia_core.audit import Actor, Via
         from engramia_core.library import this_user
+        from engramia_core.memory.pattern import check_text
 
-        return Actor(this_user(), Via.CLI)
+        reason = check_text("reason", self.reason, max_chars=_MAX_REASON_CHARS)
+        return Actor(this_user(), Via.CLI, reason)
 
     @cached_property
     def database(self) -> Database:
@@ -86,6 +91,18 @@ class CliContext:
         from engramia_core import installation
 
         return installation.open_database(self.settings)
+
+    def has_trail(self) -> bool:
+        """Whether there is an audit trail where the settings point; a memory of files has none."""
+        from engramia_core import installation
+
+        return installation.has_database(self.settings)
+
+    def now(self) -> datetime:
+        """The time, aware and in UTC."""
+        from engramia_core.library import utc_now
+
+        return (self.clock or utc_now)()
 
     def has_memory(self) -> bool:
         """Whether there is a memory, of whatever schema, where the settings point."""

@@ -43,7 +43,7 @@ class Output(StrEnum):
 _declaration = typer.Typer(add_completion=False)
 
 
-@_declaration.command()
+@_declaration.command("common")
 def _common(
     path: Annotated[str | None, typer.Option(metavar="DIR")] = None,
     storage: Annotated[str | None, typer.Option(metavar="NAME")] = None,
@@ -58,14 +58,34 @@ def _common(
     """Declare the common options; the help of those that are settings is the setting's."""
 
 
+@_declaration.command("reason")
+def _reason(
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why, for the audit trail.")
+    ] = None,
+) -> None:
+    """Declare the option of what changes something."""
+
+
 @cache
 def common_parameters() -> list[Any]:
     """The common options, as Typer has them."""
-    parameters: list[Any] = list(command_of(_declaration).params)
+    parameters = _declared("common")
     for parameter in parameters:
         if parameter.name in _HELP:
             parameter.help = _HELP[parameter.name]
     return parameters
+
+
+@cache
+def reason_parameters() -> list[Any]:
+    """The option of what changes something, as Typer has it."""
+    return _declared("reason")
+
+
+def _declared(name: str) -> list[Any]:
+    declaration: Any = command_of(_declaration)
+    return list(declaration.commands[name].params)
 
 
 class Common:
@@ -102,6 +122,14 @@ class Command(Common, TyperCommand):
     """A command that knows the common options."""
 
 
+class ChangingCommand(Command):
+    """A command that changes something, and records why."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(reason_parameters())
+
+
 class Group(Common, TyperGroup):
     """A command with commands of its own that knows the common options."""
 
@@ -113,21 +141,30 @@ class Group(Common, TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+class ChangingGroup(Group):
+    """A group that changes something by itself, and records why."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(reason_parameters())
+
+
 def read_common(ctx: Any) -> CliContext:
     """The context with the common options that were given on this level, which are taken out of ``ctx``."""
     from engramia_cli.context import CliContext
 
     context = ctx.obj or CliContext()
-    return context.with_options({p.name: ctx.params.pop(p.name, None) for p in common_parameters()})
+    names = [p.name for p in (*common_parameters(), *reason_parameters())]
+    return context.with_options({name: ctx.params.pop(name, None) for name in names})
 
 
 def new_app(*, group: bool = False, also_alone: bool = False) -> typer.Typer:
-    """A Typer application for a command, or for a group; ``also_alone``: the group does something by itself."""
+    """A Typer application for a command, or for a group; ``also_alone``: the group changes something by itself."""
     settings = {"help_option_names": ["-h", "--help"]}
     if not group:
         return typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=settings)
     return typer.Typer(
-        cls=Group,
+        cls=ChangingGroup if also_alone else Group,
         add_completion=False,
         rich_markup_mode=None,
         context_settings=settings,

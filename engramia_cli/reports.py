@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engramia_core.audit.record import AuditRecord
     from engramia_core.memory.pattern import Observation, Pattern
     from engramia_core.memory.store import AgingRun, Counts, EmbeddingModel
     from engramia_core.scope import Scope
@@ -61,6 +62,16 @@ class ExportedFile:
 
     file: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Some of the audit trail, newest first."""
+
+    records: list[AuditRecord]
+    """The newest first."""
+    has_more: bool
+    """Whether there are older ones."""
 
 
 @dataclass(frozen=True, slots=True)

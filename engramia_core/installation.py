@@ -85,6 +85,11 @@ def open_database(settings: Settings) -> Database:
     return SQLiteDatabase(directory(settings))
 
 
+def has_database(settings: Settings) -> bool:
+    """Whether what the settings name is no memory of files."""
+    return server(settings) is not None or storage_in(directory(settings)) != "json"
+
+
 def has_memory(settings: Settings) -> bool:
     """Whether there is a memory, of whatever schema, where the settings point."""
     on_server = server(settings)

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engramia_cli.options import Command, Plan, new_app
+from engramia_cli.operation import operation
+from engramia_cli.options import ChangingCommand, Command, Plan, new_app
 from engramia_cli.output import json_or, note, write
 from engramia_cli.terminal import counted, one_line, table
 from engramia_core.errors import Busy
 from engramia_core.memory.aging import DEFAULT_MAX_PRUNE_PERCENT
 
 if TYPE_CHECKING:
+    from engramia_cli.context import CliContext
     from engramia_core.library import Memory
     from engramia_core.memory.prune import AgingReport
 
@@ -41,7 +43,7 @@ def aging(
         return
     memory: Memory = ctx.obj.memory
     try:
-        report = memory.run_aging(max_prune_percent=max_prune_percent, plan=plan)
+        report = _run(ctx.obj, max_prune_percent=max_prune_percent, plan=plan)
     except Busy as busy:
         note(f"note: {busy.message}; nothing was done here")
         report = _nothing_done(memory)
@@ -62,13 +64,23 @@ def aging(
         write(f"undo within 30 days: {ctx.obj.typed(f'engramia aging undo {report.run}')}")
 
 
+def _run(context: CliContext, *, max_prune_percent: float, plan: bool) -> AgingReport:
+    memory: Memory = context.memory
+    if plan:
+        return memory.run_aging(max_prune_percent=max_prune_percent, plan=True)
+    with operation(context, "aging", memory.scope) as running:
+        report = memory.run_aging(max_prune_percent=max_prune_percent)
+        running.result = f"{len(report.pruned):,} pruned, {report.purged:,} purged"
+    return report
+
+
 def _nothing_done(memory: Memory) -> AgingReport:
     from engramia_core.memory.prune import AgingReport
 
     return AgingReport(False, None, memory.metrics().live, (), 0)
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def undo(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run, as aging printed it.")],
@@ -79,7 +91,10 @@ def undo(
 
     Aging leaves what came back alone for 30 days. The runs are listed by: engramia aging runs
     """
-    report = ctx.obj.memory.undo_aging(run)
+    memory: Memory = ctx.obj.memory
+    with operation(ctx.obj, "aging.undo", memory.scope) as running:
+        report = memory.undo_aging(run)
+        running.result = f"run {run}, {len(report.restored):,} brought back"
     if not json_or(ctx, report):
         write(f"{counted(len(report.restored), 'pattern')} brought back")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from engramia_cli.options import Command, Plan, new_app
+from engramia_cli.options import ChangingCommand, Plan, new_app
 from engramia_cli.output import json_or, write
 from engramia_cli.terminal import counted, one_line, table
 
 app = new_app()
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def decay(ctx: typer.Context, plan: Plan = False) -> None:
     """Forget feedback that nobody has repeated.
 

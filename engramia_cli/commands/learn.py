@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engramia_cli.files import opened, read_text
-from engramia_cli.options import Command, new_app
+from engramia_cli.options import ChangingCommand, new_app
 from engramia_cli.output import json_or, note, write
 from engramia_cli.progress import progress
 from engramia_cli.terminal import counted
@@ -33,7 +33,7 @@ _SENTENCES = {
 }
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def learn(
     ctx: typer.Context,
     task: Annotated[str | None, typer.Argument(metavar="TASK", help="What was to be done.")] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engramia_cli.options import Command, Key, Limit, Skills, Yes, new_app
+from engramia_cli.options import ChangingCommand, Command, Key, Limit, Skills, Yes, new_app
 from engramia_cli.output import confirm, json_or, note, write
 from engramia_cli.reports import PatternPage, WholePattern
 from engramia_cli.terminal import age, facts, one_line, printable, score, table
@@ -127,7 +127,7 @@ def _facts(pattern: Pattern, survival: float) -> list[tuple[str, str]]:
     return facts
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def delete(ctx: typer.Context, key: Key, yes: Yes = False) -> None:
     """Put a pattern in the trash; restore brings it back for 30 days.
 
@@ -141,7 +141,7 @@ def delete(ctx: typer.Context, key: Key, yes: Yes = False) -> None:
         write(f"{key} is in the trash for 30 days; {command} brings it back")
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def restore(ctx: typer.Context, key: Key) -> None:
     """Bring a pattern back from the trash as it was.
 

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from engramia_cli.options import Command, Key, new_app
+from engramia_cli.options import ChangingCommand, Key, new_app
 from engramia_cli.output import json_or, write
 from engramia_cli.terminal import counted, score
 
 app = new_app()
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def refine(
     ctx: typer.Context,
     key: Key,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from engramia_cli.options import Command, Key, new_app
+from engramia_cli.options import ChangingCommand, Key, new_app
 from engramia_cli.output import json_or, write
 from engramia_cli.terminal import counted
 
 app = new_app()
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def reuse(ctx: typer.Context, key: Key) -> None:
     """Say that a pattern was used; it survives longer.
 

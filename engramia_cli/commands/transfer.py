@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from engramia_cli.files import rewindable
-from engramia_cli.options import Command, Plan, new_app
+from engramia_cli.operation import Operation, operation
+from engramia_cli.options import ChangingCommand, Command, Plan, new_app
 from engramia_cli.output import json_or, note, write, write_bytes
 from engramia_cli.progress import progress
 from engramia_cli.reports import ExportedFile
 from engramia_cli.terminal import facts
 
 if TYPE_CHECKING:
-    from engramia_core.memory.transfer import ImportReport
+    from engramia_core.library import Memory
 
 export = new_app()
 import_ = new_app()
@@ -63,7 +64,7 @@ def export_command(
         write(f"wrote {file} ({size_bytes:,} bytes)")
 
 
-@import_.command("import", cls=Command)
+@import_.command("import", cls=ChangingCommand)
 def import_command(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="An export; - is stdin.")],
@@ -86,11 +87,16 @@ def import_command(
     """
     from engramia_core.memory.transfer import OnConflict
 
-    memory = ctx.obj.memory
-    with rewindable(file) as source, progress("importing") as counter:
-        report: ImportReport = memory.import_data(
+    memory: Memory = ctx.obj.memory
+    with (
+        nullcontext(Operation()) if plan else operation(ctx.obj, "import", memory.scope) as running,
+        rewindable(file) as source,
+        progress("importing") as counter,
+    ):
+        report = memory.import_data(
             source, on_conflict=OnConflict(on_conflict), plan=plan, progress=counter.advance
         )
+        running.result = f"{report.added:,} added, {report.overwritten:,} overwritten"
     if json_or(ctx, report):
         return
     write("the import would do this:" if plan else "imported:")

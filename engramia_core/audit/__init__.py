@@ -1,14 +1,14 @@
 """Who did what to what, and how it ended: records that cannot be changed without being found out."""
 
 from engramia_core.audit.chain import NO_HASH, append, chain_of
-from engramia_core.audit.record import Actor, Entry, Outcome, Record, Via, record_hash
+from engramia_core.audit.record import Actor, AuditRecord, Entry, Outcome, Via, record_hash
 
 __all__ = [
     "NO_HASH",
     "Actor",
+    "AuditRecord",
     "Entry",
     "Outcome",
-    "Record",
     "Via",
     "append",
     "chain_of",

@@ -58,25 +58,35 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AuditRecord:
     """A record as it stands in its chain; the fields are the columns of the table, in their order."""
 
     tenant_id: str
+    """The tenant; ``*`` in the installation's chain."""
     project_id: str
+    """The project; ``*`` in the installation's chain."""
     number: int
+    """Its place in the chain, from 1."""
     at: datetime
     who: str
+    """The user and the machine, or the key."""
     via: str
+    """The edge they came in by: ``cli``, ``http``, ``job`` or ``sdk``."""
     action: str
     target: str
+    """What it was done to; may be empty."""
     reason: str
+    """Why, if they said so."""
     outcome: str
+    """``started``, ``done``, ``failed`` or ``refused``."""
     detail: str
     previous_hash: str
+    """The hash of the record before it in the chain; 64 zeros of the first."""
     hash: str
+    """The SHA-256 of all other fields, as JSON with sorted names."""
 
 
-_FIELDS = tuple(field.name for field in fields(Record))
+_FIELDS = tuple(field.name for field in fields(AuditRecord))
 
 
 def record_of(chain: Names, number: int, entry: Entry, previous_hash: str) -> dict[str, object]:
@@ -104,11 +114,11 @@ def record_hash(row: Mapping[str, object]) -> str:
     return hashlib.sha256(orjson.dumps(covered, option=_AS_JSON)).hexdigest()
 
 
-def as_row(record: Record) -> dict[str, object]:
+def as_row(record: AuditRecord) -> dict[str, object]:
     """The record as ``record_hash`` takes it."""
     return {name: getattr(record, name) for name in _FIELDS}
 
 
-def record_line(record: Record) -> bytes:
+def record_line(record: AuditRecord) -> bytes:
     """The record as a line of NDJSON: what the hash covers, and the hash."""
     return orjson.dumps(as_row(record), option=_AS_JSON | orjson.OPT_APPEND_NEWLINE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, and_, func, or_, select, tuple_
 
 from engramia_core.audit.chain import Head
-from engramia_core.audit.record import Record
+from engramia_core.audit.record import AuditRecord
 from engramia_core.database.database import Names
 from engramia_core.database.operation_tables import audit, audit_heads
 
@@ -38,18 +38,18 @@ class Wanted:
     """Exactly this action, or its first word: ``keys`` for ``keys.revoke`` and all others of keys."""
 
 
-def newest(connection: Connection, wanted: Wanted, *, limit: int) -> list[Record]:
+def newest(connection: Connection, wanted: Wanted, *, limit: int) -> list[AuditRecord]:
     """The newest records, newest first."""
     latest = (audit.c.at.desc(), *(column.desc() for column in _IN_CHAINS))
     statement = _selected(wanted).order_by(*latest).limit(limit)
-    return [Record(*row) for row in connection.execute(statement)]
+    return [AuditRecord(*row) for row in connection.execute(statement)]
 
 
-def in_chains(connection: Connection, wanted: Wanted) -> Generator[Record, None, None]:
+def in_chains(connection: Connection, wanted: Wanted) -> Generator[AuditRecord, None, None]:
     """The records chain by chain, each in the order it was written, without holding them all in memory."""
     statement = _selected(wanted).order_by(*_IN_CHAINS).execution_options(yield_per=FETCHED)
     for row in connection.execute(statement):
-        yield Record(*row)
+        yield AuditRecord(*row)
 
 
 def heads(connection: Connection, wanted: Wanted | None = None) -> dict[Names, Head]:
@@ -67,7 +67,7 @@ def heads(connection: Connection, wanted: Wanted | None = None) -> dict[Names, H
 
 def added(
     connection: Connection, wanted: Wanted, seen: Mapping[Names, int]
-) -> tuple[list[Record], dict[Names, int]]:
+) -> tuple[list[AuditRecord], dict[Names, int]]:
     """The records since those that were ``seen`` (the last number of each chain), oldest first, and what is seen now."""
     now = {chain: head.number for chain, head in heads(connection, wanted).items()}
     moved = [
@@ -78,7 +78,7 @@ def added(
     if not moved:
         return [], now
     statement = _selected(wanted).where(or_(*moved)).order_by(audit.c.at, *_IN_CHAINS)
-    return [Record(*row) for row in connection.execute(statement)], now
+    return [AuditRecord(*row) for row in connection.execute(statement)], now
 
 
 def _selected(wanted: Wanted) -> Select[Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from engramia_core.audit.record import Record
+    from engramia_core.audit.record import AuditRecord
 
 MAX_FINDINGS = 200
 """So many are told of one by one; the rest are counted."""
@@ -52,27 +52,32 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class ChainFinding:
-    """What is wrong at one place of one chain (``*/*`` is the installation's)."""
+    """What is wrong at one place of one chain."""
 
     chain: str
+    """``tenant/project``; ``*/*`` is the installation's."""
     number: int
     """The record it is about, or the first one that is not there."""
     problem: Problem
+    """What kind of problem it is."""
     text: str
     remedy: str
 
 
 @dataclass(slots=True)
-class VerifyReport:
+class ChainsReport:
     """What a verification found."""
 
     chains: int = 0
+    """Chains that have a head."""
     records: int = 0
+    """Records that were recomputed."""
     witnessed: int = 0
     """Chains that were compared with the witness."""
     noted: int = 0
     """Heads that were added to it."""
     problems: int = 0
+    """How many problems there are."""
     findings: list[ChainFinding] = field(default_factory=list)
     """The first of the problems."""
 
@@ -82,14 +87,14 @@ def verify(
     *,
     witness: Mapping[Names, Head] | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> tuple[VerifyReport, dict[Names, Head]]:
+) -> tuple[ChainsReport, dict[Names, Head]]:
     """Recompute every chain; what was found, and the heads, which a witness may keep if nothing was.
 
     ``connection`` must see every scope, as of one moment. Memory grows with the chains, not with the records.
     """
     said = heads(connection)
     witness = witness or {}
-    report = VerifyReport(chains=len(said), witnessed=len(witness))
+    report = ChainsReport(chains=len(said), witnessed=len(witness))
     expected = dict.fromkeys((INSTALLATION, *said, *witness))
     for chain, records in groupby(in_chains(connection, Wanted()), key=_chain):
         expected.pop(chain, None)
@@ -104,11 +109,11 @@ def verify(
     return report, said
 
 
-def _chain(record: Record) -> Names:
+def _chain(record: AuditRecord) -> Names:
     return Names(record.tenant_id, record.project_id)
 
 
-def _tell(report: VerifyReport, findings: Iterator[ChainFinding]) -> None:
+def _tell(report: ChainsReport, findings: Iterator[ChainFinding]) -> None:
     for finding in findings:
         report.problems += 1
         if len(report.findings) < MAX_FINDINGS:
@@ -123,7 +128,7 @@ class _Walk:
         self._witness = witness
         self._last = Head(0, NO_HASH)
 
-    def step(self, record: Record) -> Iterator[ChainFinding]:
+    def step(self, record: AuditRecord) -> Iterator[ChainFinding]:
         """What is wrong with the next record."""
         number, previous_hash = self._last
         self._last = Head(record.number, record.hash)

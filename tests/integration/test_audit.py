@@ -7,10 +7,10 @@ import orjson
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from engramia_core.audit import Actor, Entry, Outcome, Record, Via, append, record_hash
+from engramia_core.audit import Actor, AuditRecord, Entry, Outcome, Via, append, record_hash
 from engramia_core.audit.record import as_row
 from engramia_core.audit.trail import Wanted, added, heads, in_chains, newest
-from engramia_core.audit.verify import MAX_FINDINGS, Problem, VerifyReport, verify
+from engramia_core.audit.verify import MAX_FINDINGS, ChainsReport, Problem, verify
 from engramia_core.audit.witness import add_to_witness, read_witness
 from engramia_core.database.database import INSTALLATION, Database, Names
 from engramia_core.database.operation_tables import audit, audit_heads
@@ -38,7 +38,7 @@ def write(database: Database, chain: Names, count: int, *, action: str = "memory
             append(connection, chain, Entry(at, ALICE, action, f"k{number}", detail="ä 日本"))
 
 
-def verified(database: Database, witness: dict[Names, Head] | None = None) -> VerifyReport:
+def verified(database: Database, witness: dict[Names, Head] | None = None) -> ChainsReport:
     with database.everything() as connection:
         return verify(connection, witness=witness)[0]
 
@@ -71,7 +71,7 @@ def record(number: int, chain: Names = ACME, table: Table = audit) -> tuple[Any,
 
 def rows(connection: Connection) -> list[dict[str, Any]]:
     statement = select(audit).where(*record(0)).order_by(audit.c.number)
-    return [as_row(Record(*row)) for row in connection.execute(statement)]
+    return [as_row(AuditRecord(*row)) for row in connection.execute(statement)]
 
 
 def rewritten(database: Database, change: Callable[[list[dict[str, Any]]], None]) -> None:

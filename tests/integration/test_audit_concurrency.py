@@ -22,7 +22,7 @@ from engramia_core.scope import Scope
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
-    from engramia_core.audit import Record
+    from engramia_core.audit import AuditRecord
     from engramia_core.database.database import Database
     from tests.integration.engines import Engine
 
@@ -34,7 +34,7 @@ SCOPES = [Scope("acme", "shop"), Scope("acme", "blog"), Scope("umbrella", "shop"
 TIMEOUT_S = 120
 
 
-def whole(database: Database) -> list[Record]:
+def whole(database: Database) -> list[AuditRecord]:
     """All records, once every chain was found whole."""
     with database.everything() as connection:
         report, _ = verify(connection)
