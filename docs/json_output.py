@@ -46,6 +46,8 @@ from engramia_core.memory.reindex import ReindexReport
 from engramia_core.memory.store import AgingRun, Event
 from engramia_core.memory.transfer import ImportReport
 from engramia_core.memory.upkeep import Moved, Refined, Reused
+from engramia_core.tenancy.loss import Deletion
+from engramia_core.tenancy.scopes import Project, Tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,12 @@ ANSWERS: Final = (
     Answer("import", ImportReport, "memory.ndjson"),
     Answer("reindex", ReindexReport),
     Answer("status", reports.Status),
+    Answer("tenants list", list[Tenant]),
+    Answer("tenants create", Tenant, "umbrella"),
+    Answer("tenants delete", Deletion, "default --yes"),
+    Answer("projects list", list[Project]),
+    Answer("projects create", Project, "web"),
+    Answer("projects delete", Deletion, "default --yes"),
     Answer("audit list", reports.AuditPage),
     Answer("audit tail", list[AuditRecord]),
     Answer("audit export --file", reports.ExportedFile, "trail.ndjson"),

@@ -63,16 +63,25 @@ def note(text: str) -> None:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Go on if ``yes`` or the person at the terminal agrees; else ``Refused``."""
-    if yes:
-        return
+    if not yes and _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
+        raise Refused("not confirmed; nothing was changed")
+
+
+def confirm_by_name(question: str, name: str, *, yes: bool) -> None:
+    """Go on if ``yes`` or the person at the terminal types ``name``; else ``Refused``."""
+    if not yes and _answer(f"{question}\ntype {name} to go on: ") != name:
+        raise Refused("not confirmed; nothing was changed")
+
+
+def _answer(question: str) -> str:
+    """What the person at the terminal answers; ``Refused`` without one."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(
             "this needs a confirmation, and there is no terminal to ask", hint="add --yes"
         )
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(question)
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise Refused("not confirmed; nothing was changed")
+    return sys.stdin.readline().strip()
 
 
 @contextmanager

@@ -63,6 +63,10 @@ class Database(Protocol):
         """
         ...
 
+    def forget(self, names: Names) -> None:
+        """Remove the files beside the database that hold what was in the rows with these names."""
+        ...
+
     def close(self) -> None:
         """Give back the connections."""
         ...

@@ -86,6 +86,13 @@ class SQLiteDatabase(Database):
         return held_in(locks, stem, name, owner=owner, now=now, reason=reason)
 
     @override
+    def forget(self, names: Names) -> None:
+        from engramia_core.scope import Scope
+        from engramia_core.stores.search_indexes import cache_file
+
+        cache_file(self._path.parent / ".cache", Scope(*names)).unlink(missing_ok=True)
+
+    @override
     def close(self) -> None:
         self._engine.dispose()
 
@@ -164,6 +171,10 @@ class PostgresDatabase(Database):
         from engramia_core.stores.server_lock import held_on_server
 
         return held_on_server(self._engine, name, name, owner=owner, now=now, reason=reason)
+
+    @override
+    def forget(self, names: Names) -> None:
+        """A server keeps no such files."""
 
     @override
     def close(self) -> None:

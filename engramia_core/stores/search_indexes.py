@@ -117,8 +117,13 @@ class SearchIndexes:
         return _Held(VectorIndex(Columns.empty(0, dimensions)), model_id, 0, 0)
 
     def _path(self, scope: Scope) -> Path:
-        name = hashlib.sha256(str(scope).encode()).hexdigest()[:16]
-        return self._directory / f"{name}.vectors"
+        return cache_file(self._directory, scope)
+
+
+def cache_file(directory: Path, scope: Scope) -> Path:
+    """The file under ``directory`` that holds the index of a scope."""
+    name = hashlib.sha256(str(scope).encode()).hexdigest()[:16]
+    return directory / f"{name}.vectors"
 
 
 def _state(connection: Connection, scope: Scope) -> tuple[int, str | None, int]:
