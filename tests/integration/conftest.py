@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engramia_core.database.database import INSTALLATION
 from engramia_core.stores import create_store
 from tests.integration.engines import Engine
+from tests.integration.records import ACME, BLOG, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,3 +46,12 @@ def database(engine: Engine) -> Iterator[Database]:
     opened = engine.database()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def trail(database: Database) -> Database:
+    """Seven records of acme, three of its blog, two of the installation."""
+    write(database, ACME, 7)
+    write(database, BLOG, 3)
+    write(database, INSTALLATION, 2, action="keys.create")
+    return database
