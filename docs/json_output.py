@@ -36,6 +36,7 @@ from docs.markdown import head, table
 from engramia_cli import reports
 from engramia_core.maintenance.finding import Finding
 from engramia_core.memory.batch import BatchReport
+from engramia_core.memory.copy_report import CopyReport
 from engramia_core.memory.feedback import DecayReport, Issue
 from engramia_core.memory.learn import Learned
 from engramia_core.memory.prune import AgingReport, UndoReport
@@ -78,6 +79,7 @@ ANSWERS: Final = (
     Answer("decay", DecayReport),
     Answer("export --file", reports.ExportedFile, "out.ndjson"),
     Answer("import", ImportReport, "memory.ndjson"),
+    Answer("copy", CopyReport, "--to copied --yes"),
     Answer("reindex", ReindexReport),
     Answer("status", reports.Status),
     Answer("config show", list[reports.ShownSetting]),
