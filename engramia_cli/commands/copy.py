@@ -159,7 +159,7 @@ def _facts(each: ScopeCopy) -> Iterator[tuple[str, str]]:
     yield "model", name
     yield "size", f"{each.size_bytes:,} bytes"
     yield (
-        "in the target",
+        "in the target" if each.checked is None else "it had before",
         (f"{each.new:,} missing, {each.unchanged:,} the same, {each.conflicts:,} in conflict"),
     )
     if each.first_conflicts:

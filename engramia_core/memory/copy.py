@@ -109,7 +109,7 @@ class Copier:
         broken = self._source.counts(scope).broken
         if broken:
             raise Refused(
-                f"{broken:,} files of {scope} cannot be read and would be missing in the copy",
+                f"{broken:,} {'file' if broken == 1 else 'files'} of {scope} cannot be read, which the copy would lack",
                 hint="engramia doctor",
             )
         model = self._source.model(scope)

@@ -30,7 +30,9 @@ class Checked:
     target_sha256: str
     """Over what the target has under the same keys."""
     differing: int
+    """How many the target has otherwise, or not at all."""
     first_differing: tuple[str, ...]
+    """The keys of the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,22 @@ class ScopeCopy:
 
     scope: Scope
     model: EmbeddingModel | None
+    """The model that the scope is searched by in the source."""
     target_model: EmbeddingModel | None
+    """The model that it was searched by in the target."""
     live: int
     trashed: int
+    """Patterns in the trash."""
     purged: int
     """Patterns of which only the history is left."""
     observations: int
+    """Observations of all patterns."""
     events: int
     """Lines of history."""
     vectors: int
+    """Vectors of the model, of live patterns and those in the trash."""
     issues: int
+    """Issues, whether recurring or not."""
     runs: int
     """Runs of aging."""
     size_bytes: int
@@ -60,6 +68,7 @@ class ScopeCopy:
     conflicts: int
     """Those that it has otherwise."""
     first_conflicts: tuple[str, ...]
+    """The keys of the first of them."""
     checked: Checked | None = None
     """The comparison afterwards; none of a plan."""
 
@@ -70,5 +79,8 @@ class CopyReport:
 
     planned: bool
     source: str
+    """Where the memory lies, without a secret."""
     target: str
+    """Where it is copied to, without a secret."""
     scopes: tuple[ScopeCopy, ...]
+    """Those that hold anything."""

@@ -15,7 +15,7 @@ from typing_extensions import override
 from engramia_core.audit import Actor, Via
 from engramia_core.database import revisions
 from engramia_core.database import tables as t
-from engramia_core.errors import EngramiaError
+from engramia_core.errors import EngramiaError, Refused
 from engramia_core.memory.store import (
     AgingRun,
     Candidates,
@@ -194,8 +194,14 @@ class PostgresStore(PatternStore):
 
     @override
     def scopes(self) -> list[Scope]:
-        with translated(self._place), as_owner(self.url) as connection:
-            return whole.scopes(connection)
+        try:
+            with translated(self._place), as_owner(self.url) as connection:
+                return whole.scopes(connection)
+        except Refused as error:
+            raise Refused(
+                f"{self._place}: only the tables' owner may see every scope",
+                hint="log in as the owner, or name one scope with --tenant and --project",
+            ) from error
 
     @override
     def expired(self, scope: Scope, now: datetime) -> list[Pattern]:
