@@ -38,6 +38,7 @@ from engramia_core.audit.record import AuditRecord
 from engramia_core.audit.verify import ChainsReport
 from engramia_core.maintenance.finding import Finding
 from engramia_core.memory.batch import BatchReport
+from engramia_core.memory.copy_report import CopyReport
 from engramia_core.memory.feedback import DecayReport, Issue
 from engramia_core.memory.learn import Learned
 from engramia_core.memory.prune import AgingReport, UndoReport
@@ -82,6 +83,7 @@ ANSWERS: Final = (
     Answer("decay", DecayReport),
     Answer("export --file", reports.ExportedFile, "out.ndjson"),
     Answer("import", ImportReport, "memory.ndjson"),
+    Answer("copy", CopyReport, "--to copied --yes"),
     Answer("reindex", ReindexReport),
     Answer("status", reports.Status),
     Answer("tenants list", list[Tenant]),

@@ -33,6 +33,7 @@ UPKEEP = (
     Entry("decay", "decay", "Forget feedback that nobody has repeated."),
     Entry("export", "transfer", "Write the memory as NDJSON.", "export"),
     Entry("import", "transfer", "Bring an export in.", "import_"),
+    Entry("copy", "copy", "Copy the memory into another storage, whole."),
     Entry("reindex", "reindex", "Embed again, for another model or after a repair."),
 )
 OPERATION = (

@@ -55,6 +55,13 @@ KNOWN = (
         "How many connections a process keeps; three times as many at most.",
     ),
     Setting(
+        "copy_to_url",
+        "ENGRAMIA_COPY_TO_URL",
+        "",
+        "The PostgreSQL database that engramia copy copies into. Never given as a flag with its password.",
+        is_url=True,
+    ),
+    Setting(
         "embeddings",
         "ENGRAMIA_EMBEDDINGS",
         "minilm",

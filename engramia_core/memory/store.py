@@ -68,6 +68,17 @@ class Record:
     vector: Vector | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All that a store keeps under one key."""
+
+    key: str
+    record: Record | None
+    """Live or in the trash; ``None`` of a pattern that was purged."""
+    history: tuple[Event, ...]
+    """Oldest first."""
+
+
 class Candidates(NamedTuple):
     """What a search found, most similar first (key order at a tie); the first four have the same length ``n``."""
 
@@ -168,7 +179,14 @@ class StoreWriter(Protocol):
         ...
 
     def record_run(self, run: AgingRun) -> None:
-        """Remember a run of aging."""
+        """Remember a run of aging, in the place of one with its name."""
+        ...
+
+    def take_over(self, kept: Sequence[Kept], event: Event) -> None:
+        """Put each, history and all, in the place of everything under its key, which need not be there.
+
+        ``event`` is no part of the history; it tells the audit trail when and why.
+        """
         ...
 
 
@@ -227,6 +245,17 @@ class PatternStore(Protocol):
 
     def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
         """All live patterns by ascending key, as of one moment, without holding them all in memory."""
+        ...
+
+    def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
+        """All there is, the trash and what was purged too, by ascending key, as ``records`` gives it.
+
+        Vectors are of the scope's model. Only keys from behind ``after`` up to ``until``.
+        """
+        ...
+
+    def scopes(self) -> list[Scope]:
+        """The scopes that were ever written to, by name; ``Refused`` where this user may not know them all."""
         ...
 
     def expired(self, scope: Scope, now: datetime) -> list[Pattern]:

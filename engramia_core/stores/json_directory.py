@@ -20,7 +20,8 @@ from typing_extensions import override
 
 from engramia_core.errors import EngramiaError, Refused, Unavailable
 from engramia_core.memory.store import PatternStore
-from engramia_core.stores import json_search, no_memory
+from engramia_core.scope import Scope
+from engramia_core.stores import json_search, json_whole, no_memory
 from engramia_core.stores.file_lock import held_alone
 from engramia_core.stores.json_disk import make_folder
 from engramia_core.stores.json_lock import WriteLock
@@ -45,10 +46,10 @@ if TYPE_CHECKING:
         Counts,
         EmbeddingModel,
         Event,
+        Kept,
         Record,
     )
     from engramia_core.memory.words import Words
-    from engramia_core.scope import Scope
 
 _IGNORED = ".cache/\n.locks/\n.*.lock\n.journal.json\n.last_commit.json\n.*.tmp\n"
 
@@ -166,6 +167,18 @@ class JSONDirectoryStore(PatternStore):
     def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
         with self._fresh(scope) as loaded:
             return iter(json_search.live_records(loaded, with_vectors=with_vectors))
+
+    @override
+    def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
+        with self._fresh(scope) as loaded:
+            return iter(json_whole.kept(loaded, after=after, until=until))
+
+    @override
+    def scopes(self) -> list[Scope]:
+        with self._fresh(Scope()) as loaded:
+            with_a_model = {Scope(*name.split("/")) for name in loaded.memory.models}
+        found = with_a_model.union(scopes_in(self._tree.root))
+        return sorted(found, key=lambda scope: (scope.tenant_id, scope.project_id))
 
     @override
     def expired(self, scope: Scope, now: datetime) -> list[Pattern]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Matrix, Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, Record
+    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, Kept, Record
     from engramia_core.memory.words import Words
     from engramia_core.stores.json_scope import LoadedScope
     from engramia_core.stores.json_vectors import HashedVector
@@ -127,7 +127,22 @@ class JSONWriter(StoreWriter):
 
     @override
     def record_run(self, run: AgingRun) -> None:
-        self._runs = (*self._runs, run)
+        self._runs = (*(other for other in self._runs if other.run != run.run), run)
+
+    @override
+    def take_over(self, kept: Sequence[Kept], event: Event) -> None:
+        for each in kept:
+            key = check_key(each.key)
+            for trashed in (False, True):
+                self._refuse_broken(self._loaded.paths.pattern(key, trashed=trashed))
+            self._purged.pop(key, None)
+            if each.record is not None:
+                self._store(each.record, each.history)
+                continue
+            self._purged[key] = each.history
+            if self._find(key) is not None:
+                self._held[key] = self._vectors[key] = None
+                self._words.remove(key)
 
     def changes(self) -> Changes:
         """The files that the block means; ``Refused`` when that would overwrite a broken one."""

@@ -15,13 +15,14 @@ from typing_extensions import override
 from engramia_core.audit import Actor, Via
 from engramia_core.database import revisions
 from engramia_core.database import tables as t
-from engramia_core.errors import EngramiaError
+from engramia_core.errors import EngramiaError, Refused
 from engramia_core.memory.store import (
     AgingRun,
     Candidates,
     Counts,
     EmbeddingModel,
     Event,
+    Kept,
     PatternStore,
     Record,
     StoreWriter,
@@ -29,6 +30,7 @@ from engramia_core.memory.store import (
 from engramia_core.stores import postgres_checks, postgres_search
 from engramia_core.stores.postgres_engine import (
     LOCK_TIMEOUT_S,
+    as_owner,
     check_server,
     parsed_url,
     postgres_engine,
@@ -37,7 +39,7 @@ from engramia_core.stores.postgres_engine import (
     translated,
 )
 from engramia_core.stores.postgres_rows import copy_rows
-from engramia_core.stores.relational import lexical_search, reads
+from engramia_core.stores.relational import lexical_search, reads, whole
 from engramia_core.stores.relational.ledger import Ledger
 from engramia_core.stores.relational.rows import in_scope
 from engramia_core.stores.relational.writer import RelationalWriter
@@ -182,6 +184,24 @@ class PostgresStore(PatternStore):
             model = reads.model(connection, scope) if with_vectors else None
             model_id = model.model_id if model else None
             yield from reads.records(connection, scope, model_id=model_id)
+
+    @override
+    def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
+        with self._reading(scope, isolation="REPEATABLE READ") as connection:
+            model = reads.model(connection, scope)
+            model_id = model.model_id if model else None
+            yield from whole.kept(connection, scope, model_id=model_id, after=after, until=until)
+
+    @override
+    def scopes(self) -> list[Scope]:
+        try:
+            with translated(self._place), as_owner(self.url) as connection:
+                return whole.scopes(connection)
+        except Refused as error:
+            raise Refused(
+                f"{self._place}: only the tables' owner may see every scope",
+                hint="log in as the owner, or name one scope with --tenant and --project",
+            ) from error
 
     @override
     def expired(self, scope: Scope, now: datetime) -> list[Pattern]:

@@ -118,6 +118,18 @@ def refuse_to_filter(connection: Connection) -> None:
     cursor.close()
 
 
+@contextmanager
+def as_owner(url: URL) -> Iterator[Connection]:
+    """A transaction that sees every scope's rows; the server refuses a login that does not own the tables."""
+    engine = postgres_engine(url, as_owner=True, pool_size=1)
+    try:
+        with engine.begin() as connection:
+            refuse_to_filter(connection)
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def check_server(connection: Connection, place: str) -> None:
     """``Refused`` when the server is too old, or has no pgvector that is new enough."""
     version = connection.connection.driver_connection.info.server_version // 10_000  # type: ignore[union-attr]

@@ -20,13 +20,14 @@ from engramia_core.memory.store import (
     Counts,
     EmbeddingModel,
     Event,
+    Kept,
     PatternStore,
     Record,
     StoreWriter,
 )
 from engramia_core.stores import no_memory
 from engramia_core.stores.file_lock import held_alone
-from engramia_core.stores.relational import filtering, lexical_search, reads
+from engramia_core.stores.relational import filtering, lexical_search, reads, whole
 from engramia_core.stores.relational.ledger import Ledger
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.search_indexes import SearchIndexes
@@ -166,6 +167,18 @@ class SQLiteStore(PatternStore):
             model = reads.model(connection, scope) if with_vectors else None
             model_id = model.model_id if model else None
             yield from reads.records(connection, scope, model_id=model_id)
+
+    @override
+    def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
+        with translated(self._path), self._engine.connect() as connection:
+            model = reads.model(connection, scope)
+            model_id = model.model_id if model else None
+            yield from whole.kept(connection, scope, model_id=model_id, after=after, until=until)
+
+    @override
+    def scopes(self) -> list[Scope]:
+        with self._reading() as connection:
+            return whole.scopes(connection)
 
     @override
     def expired(self, scope: Scope, now: datetime) -> list[Pattern]:

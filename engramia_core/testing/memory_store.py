@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from engramia_core.errors import Busy, Unavailable
 from engramia_core.memory.lexical import bm25
-from engramia_core.memory.store import NEAREST, Candidates, Counts, PatternStore
+from engramia_core.memory.store import NEAREST, Candidates, Counts, Kept, PatternStore
 from engramia_core.memory.words import words_of
 from engramia_core.testing.memory_writer import MemoryWriter, ScopeState
 
@@ -122,6 +122,23 @@ class MemoryStore(PatternStore):
         for pattern in state.patterns(trashed=False):
             record = state.records[pattern.key]
             yield record if with_vectors else replace(record, vector=None)
+
+    @override
+    def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
+        state = self._state(scope)
+        for key in sorted(state.records.keys() | state.history.keys()):
+            if key > after and (until is None or key <= until):
+                record = state.records.get(key)
+                if record is not None:
+                    observations = sorted(record.observations, key=lambda o: o.at)
+                    record = replace(record, observations=tuple(observations))
+                history = sorted(state.history.get(key, ()), key=lambda event: event.at)
+                yield Kept(key, record, tuple(history))
+
+    @override
+    def scopes(self) -> list[Scope]:
+        written = (scope for scope, state in self._states.items() if state != ScopeState())
+        return sorted(written, key=lambda scope: (scope.tenant_id, scope.project_id))
 
     @override
     def expired(self, scope: Scope, now: datetime) -> list[Pattern]:

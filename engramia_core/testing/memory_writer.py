@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Matrix
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event
+    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, Kept
     from engramia_core.memory.words import Words
 
 
@@ -128,7 +128,16 @@ class MemoryWriter(StoreWriter):
 
     @override
     def record_run(self, run: AgingRun) -> None:
-        self._state.runs = (*self._state.runs, run)
+        others = (other for other in self._state.runs if other.run != run.run)
+        self._state.runs = (*others, run)
+
+    @override
+    def take_over(self, kept: Sequence[Kept], event: Event) -> None:
+        for each in kept:
+            self._state.records.pop(each.key, None)
+            self._state.history[each.key] = each.history
+            if each.record is not None:
+                self._state.records[each.key] = each.record
 
     def _stored(self, key: str) -> Record:
         try:

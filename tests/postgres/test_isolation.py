@@ -15,7 +15,7 @@ from engramia_core.database.isolation import APPLICATION_ROLE
 from engramia_core.database.schema import metadata
 from engramia_core.errors import EngramiaError
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import Action, AgingRun, EmbeddingModel, Record
+from engramia_core.memory.store import Action, AgingRun, EmbeddingModel, Kept, Record
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.stores.postgres import PostgresStore
@@ -104,6 +104,7 @@ def all_of(store: PostgresStore) -> tuple[object, ...]:
         store.observations(VICTIM, "a"),
         store.history(VICTIM, "a"),
         list(store.records(VICTIM, with_vectors=True)),
+        list(store.kept(VICTIM)),
         store.expired(VICTIM, days(10_000)),
         store.in_trash(VICTIM),
         store.clusters(VICTIM),
@@ -133,6 +134,7 @@ WRITES: dict[str, Callable[[StoreWriter], Any]] = {
     "choose_model": lambda w: w.choose_model(EmbeddingModel("mine", 4)),
     "put_clusters": lambda w: w.put_clusters([a_cluster("d")]),
     "remove_clusters": lambda w: w.remove_clusters(["c"]),
+    "take_over": lambda w: w.take_over([Kept("a", None, (an_event(),))], an_event()),
     "record_run": lambda w: w.record_run(AgingRun("run-2", days(1), 1, 1)),
 }
 

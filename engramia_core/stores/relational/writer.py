@@ -12,7 +12,7 @@ from engramia_core.database.columns import vector_dimensions
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words, jaccard, words_of
-from engramia_core.stores.relational import reads
+from engramia_core.stores.relational import reads, whole
 from engramia_core.stores.relational.compiled import insert_rows, update_by_key
 from engramia_core.stores.relational.rows import (
     Row,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Matrix
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import Record
+    from engramia_core.memory.store import Kept, Record
     from engramia_core.scope import Scope
     from engramia_core.stores.relational.ledger import Ledger
 
@@ -175,7 +175,23 @@ class RelationalWriter(StoreWriter):
     @override
     def record_run(self, run: AgingRun) -> None:
         self._ledger.note(f"aging run {run.run}")
+        here = in_scope(t.aging_runs, self._scope)
+        self._connection.execute(delete(t.aging_runs).where(here, t.aging_runs.c.run == run.run))
         self._insert_all(t.aging_runs, [(*self._own, run.run, run.at, run.pruned, run.purged)])
+
+    @override
+    def take_over(self, kept: Sequence[Kept], event: Event) -> None:
+        keys = [each.key for each in kept]
+        known = reads.get(self._connection, self._scope, keys)
+        if known:
+            self._remove(known.values())
+        records = [each.record for each in kept if each.record is not None]
+        patterns = [record.pattern for record in records]
+        self._insert_all(t.patterns, [pattern_row(self._scope, pattern) for pattern in patterns])
+        self._add_belongings(records)
+        self._ledger.count(patterns)
+        self._ledger.changed(keys, event)
+        whole.rewrite_histories(self._connection, self._scope, kept, event, self._insert)
 
     @property
     def _own(self) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from engramia_core.testing.contracts.comparing import ComparingContract
 from engramia_core.testing.contracts.keeping import KeepingContract
 from engramia_core.testing.contracts.listing import ListingContract
 from engramia_core.testing.contracts.searching import SearchingContract
+from engramia_core.testing.contracts.taking_over import TakingOverContract
 from engramia_core.testing.contracts.transactions import TransactionContract
 
 
@@ -16,6 +17,7 @@ class PatternStoreContract(
     SearchingContract,
     ComparingContract,
     TransactionContract,
+    TakingOverContract,
     ApartContract,
 ):
     """Inherit from it as ``Test…`` and override ``fresh``, ``reopen`` and ``second`` of ``StoreCase``."""
