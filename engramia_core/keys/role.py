@@ -15,8 +15,8 @@ class Role(StrEnum):
     OWNER = "owner"
 
 
-class Action(StrEnum):
-    """What somebody wants to do. All but the last two happen within a scope."""
+class Right(StrEnum):
+    """The right to do something. All but the last two are for a scope."""
 
     RECALL = "recall"
     LIST = "list"
@@ -31,17 +31,17 @@ class Action(StrEnum):
     OPERATE = "operate"
 
 
-_READER: Final = frozenset({Action.RECALL, Action.LIST, Action.EXPORT})
-_EDITOR: Final = _READER | {Action.LEARN, Action.REFINE, Action.DELETE}
-_ADMIN: Final = _EDITOR | {Action.KEYS, Action.AGING, Action.IMPORT}
+_READER: Final = frozenset({Right.RECALL, Right.LIST, Right.EXPORT})
+_EDITOR: Final = _READER | {Right.LEARN, Right.REFINE, Right.DELETE}
+_ADMIN: Final = _EDITOR | {Right.KEYS, Right.AGING, Right.IMPORT}
 _MAY: Final = {
     Role.READER: _READER,
     Role.EDITOR: _EDITOR,
     Role.ADMIN: _ADMIN,
-    Role.OWNER: frozenset(Action),
+    Role.OWNER: frozenset(Right),
 }
 
 
-def may(role: Role, action: Action) -> bool:
+def may(role: Role, right: Right) -> bool:
     """Whether a key of this role may do this, where its scope is the one that is meant."""
-    return action in _MAY[role]
+    return right in _MAY[role]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engramia_core.keys.role import Action, Role, may
+from engramia_core.keys.role import Right, Role, may
 
 TABLE = """
            reader  editor  admin  owner
@@ -23,11 +23,11 @@ ROLES, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_a_role_may_what_the_table_says(row: list[str]) -> None:
-    action, *answers = row
+    right, *answers = row
     for role, answer in zip(ROLES, answers, strict=True):
-        assert may(Role(role), Action(action)) is (answer == "yes")
+        assert may(Role(role), Right(right)) is (answer == "yes")
 
 
 def test_the_table_has_every_role_and_every_action() -> None:
     assert list(Role) == ROLES
-    assert [action for action, *_ in ROWS] == list(Action)
+    assert [right for right, *_ in ROWS] == list(Right)
