@@ -38,7 +38,7 @@ _UNEXPLAINED = {"version": "Show the version."}
 _MEANINGS = {
     "DONE": "Done, nothing wrong.",
     "BUG": "A bug. The traceback is in the file that the message names.",
-    "PROBLEMS_FOUND": "A check ran and found problems (`engramia doctor`, `engramia audit verify`).",
+    "PROBLEMS_FOUND": "A check ran and found problems (`engramia doctor`, `audit verify`, `keys audit`).",
     "INTERRUPTED": "Interrupted with Ctrl-C.",
     "READER_LEFT": "The reader of a pipe wanted no more, as with `| head`.",
 }

@@ -36,6 +36,8 @@ from docs.markdown import head, table
 from engramia_cli import reports
 from engramia_core.audit.record import AuditRecord
 from engramia_core.audit.verify import ChainsReport
+from engramia_core.keys.key import Key
+from engramia_core.keys.review import Concern
 from engramia_core.maintenance.finding import Finding
 from engramia_core.memory.batch import BatchReport
 from engramia_core.memory.copy_report import CopyReport
@@ -96,6 +98,13 @@ ANSWERS: Final = (
     Answer("audit tail", list[AuditRecord]),
     Answer("audit export --file", reports.ExportedFile, "trail.ndjson"),
     Answer("audit verify", ChainsReport),
+    Answer("keys bootstrap", reports.HandedOver),
+    Answer("keys create", reports.HandedOver, "--name ci --role reader"),
+    Answer("keys list", list[Key]),
+    Answer("keys show", Key, "KEY"),
+    Answer("keys rotate", reports.HandedOver, "KEY --secret-file new.key"),
+    Answer("keys revoke", Key, "KEY --yes"),
+    Answer("keys audit", list[Concern]),
     Answer("config show", list[reports.ShownSetting]),
     Answer("doctor", list[Finding]),
 )

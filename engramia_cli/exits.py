@@ -18,6 +18,7 @@ BY_ERROR: Final[dict[type[errors.EngramiaError], int]] = {
     errors.NotFound: 3,
     errors.Refused: 4,
     errors.Busy: 4,
+    errors.Unauthorized: 4,
     errors.Unavailable: 5,
     errors.Incomplete: 6,
 }

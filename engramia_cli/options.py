@@ -24,6 +24,7 @@ Plan = Annotated[bool, typer.Option("--plan", help="Say what would be done, and 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The pattern's key.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The access key's id.")]
 Skills = Annotated[
     list[str] | None,
     typer.Option("--skill", metavar="NAME", help="With this skill; may be repeated."),

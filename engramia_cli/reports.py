@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engramia_core.audit.record import AuditRecord
+    from engramia_core.keys.key import Key
     from engramia_core.memory.pattern import Observation, Pattern
     from engramia_core.memory.store import AgingRun, Counts, EmbeddingModel
     from engramia_core.scope import Scope
@@ -72,6 +73,18 @@ class AuditPage:
     """The newest first."""
     has_more: bool
     """Whether there are older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """An access key with the secret that was just made for it."""
+
+    key: Key
+    """The key."""
+    secret: str | None = field(repr=False)
+    """What its client needs, shown this once; ``null`` when it is in a file."""
+    secret_file: str | None
+    """The file that it is in."""
 
 
 @dataclass(frozen=True, slots=True)

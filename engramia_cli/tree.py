@@ -41,6 +41,7 @@ OPERATION = (
     Entry("tenants", "tenants", "List, make and delete tenants."),
     Entry("projects", "projects", "List, make and delete the projects of a tenant."),
     Entry("audit", "audit", "Read the audit trail, and find out whether it was changed."),
+    Entry("keys", "keys", "Make, rotate and revoke access keys."),
     Entry("config", "config", "Show every setting and where it came from."),
     Entry("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
 )

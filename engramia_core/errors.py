@@ -5,6 +5,7 @@ EngramiaError
 ├── NotFound        no such pattern, run, file or memory
 ├── Refused         not in this state: locked, exists already, needs --yes
 │   └── Busy        somebody else is doing the same thing right now
+├── Unauthorized    no access key that holds
 ├── Unavailable     a system we need did not answer
 └── Incomplete      a part was done, a part was not
 
@@ -53,6 +54,14 @@ class Busy(Refused):
         self.operation = operation
         self.owner = owner
         self.since = since
+        self.reason = reason
+
+
+class Unauthorized(EngramiaError):
+    """The access key does not let anybody in. Why is for our own log: ``reason`` is not for the caller."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the access key is not valid")
         self.reason = reason
 
 

@@ -43,7 +43,7 @@ class Database(Protocol):
         """
         ...
 
-    def reading(self, names: Names) -> AbstractContextManager[Connection]:
+    def reading(self, names: Names = INSTALLATION) -> AbstractContextManager[Connection]:
         """A transaction that reads the rows with these names, as the application and as of one moment."""
         ...
 

@@ -53,9 +53,9 @@ key_secrets = Table(
     ForeignKeyConstraint(["key_id"], ["engramia_keys.key_id"], ondelete="CASCADE"),
     Index("ix_engramia_key_secrets_key_id", "key_id"),
 )
-"""The secrets of a key, one or, while it is rotated, two: SHA-256 in hex, never the secret.
+"""The secrets of a key, the newest and those before it: SHA-256 in hex, never the secret.
 
-``valid_until`` ends a secret at a moment; ``quiet_s`` ends it once it was not used for so many seconds.
+``valid_until`` ends a secret at a moment, which with ``quiet_s`` each use moves on; 0 there ends it whatever a clock says.
 """
 
 audit = Table(

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engramia_core.memory.aging import CLUSTER_PER_WEEK, FORGET_BELOW, faded
-from engramia_core.memory.pattern import MAX_FEEDBACK_CHARS, check_text, new_key
+from engramia_core.memory.pattern import MAX_FEEDBACK_CHARS, check_text
 from engramia_core.memory.words import jaccard, words_of
+from engramia_core.sortable import new_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

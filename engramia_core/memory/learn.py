@@ -14,13 +14,13 @@ from engramia_core.memory.pattern import (
     Trashed,
     TrashReason,
     check_draft,
-    new_key,
 )
 from engramia_core.memory.quality import estimate_quality
 from engramia_core.memory.signatures import SignatureIndex
 from engramia_core.memory.store import Action, Event, Record
 from engramia_core.memory.upkeep import survival_at
 from engramia_core.memory.words import SAME_TASK, Words, words_of
+from engramia_core.sortable import new_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
-import secrets
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engramia_core.errors import InvalidInput
+from engramia_core.sortable import key_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -118,26 +117,13 @@ class Observation:
     feedback: str | None = None
 
 
-def new_key(now: datetime) -> str:
-    """A new key: opaque, unique, 26 characters that sort by time.
-
-    48 bits of milliseconds since 1970 and 80 random bits, in base32hex (RFC 4648, section 7), lower case.
-    """
-    return _key_of(now, secrets.token_bytes(10))
-
-
 def copy_key(pattern: Pattern, origin: str) -> str:
     """The key of a copy of ``pattern`` that came from ``origin``: the same every time, no other pattern's.
 
     It has the form of ``new_key`` and sorts by when the pattern was learned.
     """
     digest = hashlib.sha256(f"{origin} {pattern.key}".encode()).digest()
-    return _key_of(pattern.created_at, digest[:10])
-
-
-def _key_of(at: datetime, unique: bytes) -> str:
-    milliseconds = max(int(at.timestamp() * 1000), 0).to_bytes(6, "big")
-    return base64.b32hexencode(milliseconds + unique).decode()[:26].lower()
+    return key_of(pattern.created_at, digest[:10])
 
 
 def check_key(key: str) -> str:

@@ -66,7 +66,7 @@ class SQLiteDatabase(Database):
                 yield connection
 
     @override
-    def reading(self, names: Names) -> AbstractContextManager[Connection]:
+    def reading(self, names: Names = INSTALLATION) -> AbstractContextManager[Connection]:
         return self.everything()  # a file has one owner, who sees all
 
     @override
@@ -144,7 +144,7 @@ class PostgresDatabase(Database):
 
     @override
     @contextmanager
-    def reading(self, names: Names) -> Iterator[Connection]:
+    def reading(self, names: Names = INSTALLATION) -> Iterator[Connection]:
         from engramia_core.stores.postgres_engine import set_names
 
         with self._translated(self._place), self._engine.connect() as connection:

@@ -16,8 +16,9 @@ from typing_extensions import override
 from engramia_core.memory.aging import SURVIVAL_PER_WEEK, forgotten_at
 from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
 from engramia_core.memory.floor import FieldFloor
-from engramia_core.memory.pattern import Classification, Observation, Pattern, Source, new_key
+from engramia_core.memory.pattern import Classification, Observation, Pattern, Source
 from engramia_core.memory.store import Record
+from engramia_core.sortable import new_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,6 +10,7 @@ from engramia_cli.app import app
 from engramia_cli.help import COMMON
 from engramia_cli.options import common_parameters
 from engramia_cli.tree import ENTRIES, help_page
+from engramia_core.keys.role import Role
 from engramia_core.memory.duplicates import OnDuplicate
 from engramia_core.memory.pattern import Classification, Source
 from engramia_core.memory.transfer import OnConflict
@@ -105,10 +106,11 @@ def test_a_help_page_fits_the_terminal(
         ("learn", [*Classification, *OnDuplicate]),
         ("recall", [*Classification, *Source]),
         ("import", list(OnConflict)),
+        ("keys create", list(Role)),
     ],
 )
 def test_every_choice_is_named(line: str, choices: list[str], newcomer: Operator) -> None:
-    page = newcomer.done(line, "--help")
+    page = newcomer.done(*line.split(), "--help")
     assert [choice for choice in choices if choice not in page] == []
 
 

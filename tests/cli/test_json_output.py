@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from typer.main import get_command
 
 from docs.json_output import ANSWERS, schema
 from engramia_cli.app import app
+from engramia_cli.exits import PROBLEMS_FOUND
 from engramia_cli.tree import ENTRIES
 
 if TYPE_CHECKING:
@@ -62,7 +64,14 @@ def test_an_answer_is_as_the_schema_says(answer: Answer, prepared: Operator) -> 
     if words[0] == "aging" and len(words) > 1 and words[1] in {"undo", "runs"}:
         run = prepared.json("aging", "--max-prune-percent", "50")["run"]
         words = [run if word == "RUN" else word for word in words]
-    document = prepared.json(*words)
+    if words[0] == "keys":
+        made = prepared.json("keys", "create", "--name", "web", "--role", "reader")["key"]["key_id"]
+        words = [made if word == "KEY" else word for word in words]
+        prepared.now += timedelta(days=8)
+    asked = prepared.types(*words, "--output", "json")
+    finds = answer.command == "keys audit"
+    assert (asked.exit_code, asked.stderr) == (PROBLEMS_FOUND if finds else 0, "")
+    document = asked.json
     assert document != []
     assert problems(answer.command, document) == []
 

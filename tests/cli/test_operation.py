@@ -40,7 +40,9 @@ def test_another_storage_in_the_same_place_is_refused(operator: Operator) -> Non
         ("reuse", "k"), ("refine", "k", "--score", "1"), ("patterns", "delete", "k", "--yes"),
         ("patterns", "restore", "k"), ("patterns", "history", "k"), ("aging",), ("aging", "runs"),
         ("aging", "--plan"), ("aging", "undo", "r"), ("decay",), ("export",), ("import", "-"),
-        ("reindex",), ("status",), ("copy", "--to", "there", "--yes"),
+        ("reindex",), ("status",), ("copy", "--to", "there", "--yes"), ("keys", "list"),
+        ("keys", "audit"), ("keys", "bootstrap"), ("keys", "show", "0" * 26),
+        ("keys", "create", "--name", "a", "--role", "reader"),
     ],
 )  # fmt: skip
 def test_no_command_makes_a_memory_on_a_mistyped_path(

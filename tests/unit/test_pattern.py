@@ -10,26 +10,27 @@ from hypothesis import strategies as st
 from engramia_core.errors import InvalidInput
 from engramia_core.memory import pattern as rules
 from engramia_core.memory.pattern import Draft, check_draft, check_key, check_score, check_skills
+from engramia_core.sortable import new_key
 from engramia_core.testing.builders import START
 
 GOOD = Draft("sort a list", "sorted(x)")
 
 
 def test_a_key_is_26_characters_that_can_be_a_file_name() -> None:
-    key = rules.new_key(START)
+    key = new_key(START)
     assert len(key) == 26
     assert set(key) <= set("0123456789abcdefghijklmnopqrstuv")
     assert check_key(key) == key
 
 
 def test_keys_of_one_moment_differ() -> None:
-    assert len({rules.new_key(START) for _ in range(10_000)}) == 10_000
+    assert len({new_key(START) for _ in range(10_000)}) == 10_000
 
 
 @given(st.integers(0, 10**12), st.integers(1, 10**12))
 def test_keys_sort_by_time(start_ms: int, step_ms: int) -> None:
     earlier = START + timedelta(milliseconds=start_ms)
-    assert rules.new_key(earlier) < rules.new_key(earlier + timedelta(milliseconds=step_ms))
+    assert new_key(earlier) < new_key(earlier + timedelta(milliseconds=step_ms))
 
 
 @pytest.mark.parametrize("key", ["k", "K1", "a.b-c_d", "0" * 64])

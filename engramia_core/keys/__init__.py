@@ -1,0 +1,1 @@
+"""Access keys: secrets, roles, and who may come in."""
