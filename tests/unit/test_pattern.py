@@ -142,3 +142,8 @@ def test_there_are_at_most_32_skills() -> None:
     assert len(check_skills(tuple(f"s{n}" for n in range(32)) * 2)) == 32
     with pytest.raises(InvalidInput, match="33 skills; 32 are allowed"):
         check_skills(tuple(f"s{n}" for n in range(33)))
+
+
+def test_keys_of_one_moment_sort_in_the_order_they_were_made() -> None:
+    keys = [new_key(START) for _ in range(1_000)]
+    assert keys == sorted(set(keys))
