@@ -89,6 +89,8 @@ def open_database(settings: Settings) -> Database:
 def has_database(settings: Settings) -> bool:
     """Whether what the settings name is no memory of files."""
     return server(settings) is not None or storage_in(directory(settings)) != "json"
+
+
 def migration_target(settings: Settings) -> MigrationTarget:
     """The database that the settings name, of whatever revision, to be migrated.
 
@@ -102,11 +104,6 @@ def migration_target(settings: Settings) -> MigrationTarget:
     from engramia_core.migration.sqlite_target import SQLiteTarget
 
     return SQLiteTarget(_sqlite_directory(settings))
-
-
-def has_no_schema(settings: Settings) -> bool:
-    """Whether the memory that the settings name is one of files, which is never migrated."""
-    return server(settings) is None and storage_in(directory(settings)) == "json"
 
 
 def has_memory(settings: Settings) -> bool:
