@@ -38,7 +38,8 @@ _UNEXPLAINED = {"version": "Show the version."}
 _MEANINGS = {
     "DONE": "Done, nothing wrong.",
     "BUG": "A bug. The traceback is in the file that the message names.",
-    "PROBLEMS_FOUND": "A check ran and found problems (`engramia doctor`, `audit verify`, `keys audit`).",
+    "PROBLEMS_FOUND": "A check ran and found problems (`engramia doctor`, `audit verify`, `keys audit`, `migrate check`),"
+    " or the schema does not fit (`engramia migrate status`).",
     "INTERRUPTED": "Interrupted with Ctrl-C.",
     "READER_LEFT": "The reader of a pipe wanted no more, as with `| head`.",
 }

@@ -49,6 +49,9 @@ from engramia_core.memory.reindex import ReindexReport
 from engramia_core.memory.store import AgingRun, Event
 from engramia_core.memory.transfer import ImportReport
 from engramia_core.memory.upkeep import Moved, Refined, Reused
+from engramia_core.migration.plan import MigrationPlan
+from engramia_core.migration.run import MigrationReport
+from engramia_core.migration.status import Drift, PastRevision, SchemaStatus
 from engramia_core.tenancy.loss import Deletion
 from engramia_core.tenancy.scopes import Project, Tenant
 
@@ -87,6 +90,12 @@ ANSWERS: Final = (
     Answer("import", ImportReport, "memory.ndjson"),
     Answer("copy", CopyReport, "--to copied --yes"),
     Answer("reindex", ReindexReport),
+    Answer("migrate status", SchemaStatus),
+    Answer("migrate history", list[PastRevision]),
+    Answer("migrate check", Drift),
+    Answer("migrate plan", MigrationPlan),
+    Answer("migrate up", MigrationReport),
+    Answer("migrate down", MigrationReport, "--yes"),
     Answer("status", reports.Status),
     Answer("tenants list", list[Tenant]),
     Answer("tenants create", Tenant, "umbrella"),

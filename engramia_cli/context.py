@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     from engramia_core.audit import Actor
     from engramia_core.database.database import Database
+    from engramia_core.database.scripts import Scripts
     from engramia_core.library import Memory
     from engramia_core.maintenance.checks import Subject
     from engramia_core.memory.embedding import EmbeddingProvider
+    from engramia_core.migration.target import MigrationTarget
     from engramia_core.scope import Scope
     from engramia_core.settings import Settings
 
@@ -36,6 +38,7 @@ class CliContext:
     environment: Mapping[str, str] | None = None
     provider_of: Callable[[Settings], EmbeddingProvider | None] | None = None
     clock: Callable[[], datetime] | None = None
+    migrations: Path | None = None
 
     def with_options(self, options: Mapping[str, str | None]) -> CliContext:
         """This context with the options of one more level of the command line over it."""
@@ -104,6 +107,20 @@ class CliContext:
 
         return (self.clock or utc_now)()
 
+    @cached_property
+    def migration_target(self) -> MigrationTarget:
+        """The database that the settings name, of whatever revision, to be migrated."""
+        from engramia_core import installation
+
+        return installation.migration_target(self.settings)
+
+    @cached_property
+    def scripts(self) -> Scripts:
+        """The revisions that this version knows, or a test's own."""
+        from engramia_core.database.scripts import Scripts
+
+        return Scripts(self.migrations)
+
     def has_memory(self) -> bool:
         """Whether there is a memory, of whatever schema, where the settings point."""
         from engramia_core import installation
@@ -124,7 +141,7 @@ class CliContext:
 
     def close(self) -> None:
         """Close what was opened."""
-        for opened in ("memory", "database"):
+        for opened in ("memory", "database", "migration_target"):
             if opened in self.__dict__:
                 self.__dict__[opened].close()
 

@@ -37,6 +37,7 @@ UPKEEP = (
     Entry("reindex", "reindex", "Embed again, for another model or after a repair."),
 )
 OPERATION = (
+    Entry("migrate", "migrate", "Bring the schema up, or take it down, without an outage."),
     Entry("status", "status", "Show what the memory holds."),
     Entry("tenants", "tenants", "List, make and delete tenants."),
     Entry("projects", "projects", "List, make and delete the projects of a tenant."),

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engramia_core.embeddings import open_provider
-from engramia_core.errors import EngramiaError, InvalidInput, NotFound, Refused, Unavailable
+from engramia_core.errors import EngramiaError, InvalidInput, Refused, Unavailable
 from engramia_core.library import Memory, utc_now
 from engramia_core.maintenance.checks import Subject
 from engramia_core.memory.pattern import Source
 from engramia_core.scope import Scope
 from engramia_core.settings import Settings, load_settings
-from engramia_core.stores import Server, create_store, open_store, storage_in
+from engramia_core.stores import Server, create_store, no_memory, open_store, storage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engramia_core.database.database import Database
     from engramia_core.memory.embedding import EmbeddingProvider
     from engramia_core.memory.store import PatternStore
+    from engramia_core.migration.target import MigrationTarget
 
 
 def directory(settings: Settings) -> Path:
@@ -90,6 +91,21 @@ def has_database(settings: Settings) -> bool:
     return server(settings) is not None or storage_in(directory(settings)) != "json"
 
 
+def migration_target(settings: Settings) -> MigrationTarget:
+    """The database that the settings name, of whatever revision, to be migrated.
+
+    ``NotFound`` when there is none; ``Refused`` for a memory of files, which has no migrations.
+    """
+    on_server = server(settings)
+    if on_server is not None:
+        from engramia_core.migration.postgres_target import PostgresTarget
+
+        return PostgresTarget(on_server.url)
+    from engramia_core.migration.sqlite_target import SQLiteTarget
+
+    return SQLiteTarget(_sqlite_directory(settings))
+
+
 def has_memory(settings: Settings) -> bool:
     """Whether there is a memory, of whatever schema, where the settings point."""
     on_server = server(settings)
@@ -110,13 +126,18 @@ def migration_engine(settings: Settings | None = None) -> Engine:
         return postgres_engine(parsed_url(on_server.url), as_owner=True)
     from engramia_core.stores.sqlite_engine import DATABASE_FILE, sqlite_engine
 
+    return sqlite_engine(_sqlite_directory(settings) / DATABASE_FILE)
+
+
+def _sqlite_directory(settings: Settings) -> Path:
+    """The directory of a memory that has migrations."""
     place = directory(settings)
     found = storage_in(place)
     if found is None:
-        raise NotFound(f"there is no memory in {str(place)!r}", hint="set ENGRAMIA_DATA_PATH")
+        raise no_memory(place)
     if found != "sqlite":
         raise Refused(f"the memory in {str(place)!r} is {found}, which has no migrations")
-    return sqlite_engine(place / DATABASE_FILE)
+    return place
 
 
 def subject(

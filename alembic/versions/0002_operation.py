@@ -185,9 +185,11 @@ def _count_what_is_there() -> None:
 
 def _begin_the_installations_audit() -> None:
     heads = sa.table(
-        "engramia_audit_heads", *map(sa.column, ("tenant_id", "project_id", "number", "hash"))
+        "engramia_audit_heads",
+        *(sa.column(name, sa.String()) for name in ("tenant_id", "project_id", "hash")),
+        sa.column("number", sa.BigInteger()),
     )
-    op.execute(heads.insert().values(("*", "*", 0, "0" * 64)))
+    op.execute(heads.insert().values(tenant_id="*", project_id="*", hash="0" * 64, number=0))
 
 
 def downgrade() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from engramia_cli.migrating import bring_up_if_behind
 from engramia_cli.options import Command, new_app
 from engramia_cli.output import json_or, write
 from engramia_cli.reports import MemoryMade
@@ -19,9 +20,12 @@ def init(ctx: typer.Context) -> None:
     engramia init
     engramia init --path ./memory --storage json
 
-    With ENGRAMIA_DATABASE_URL set, and no --path, the memory is made in that PostgreSQL database.
+    With ENGRAMIA_DATABASE_URL set, and no --path, the memory is made in that PostgreSQL database. An old memory is
+    brought up as by: engramia migrate up
     """
     was_there = ctx.obj.has_memory()
+    if was_there:
+        bring_up_if_behind(ctx)
     ctx.obj.make_memory()
     store = ctx.obj.memory.store
     report = MemoryMade(

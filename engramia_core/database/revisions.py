@@ -9,19 +9,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, MetaData, String, Table, delete, insert, inspect, select
+from sqlalchemy import (
+    Column,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    inspect,
+    literal_column,
+    select,
+)
 
 from engramia_core.database.operation_tables import applied_revisions
-from engramia_core.errors import Refused
+from engramia_core.errors import Incomplete, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from alembic.config import Config
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine, Executable
 
 HEAD = "0002"
+NOTED_SINCE = "0002"
+"""The revision that made the database's own list of its revisions."""
+UNKNOWN = "install the version of Engramia that wrote it"
 
+_NOW = {"sqlite": "CAST(strftime('%s', 'now') AS INTEGER) * 1000000"}
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
@@ -32,27 +46,39 @@ def current(connection: Connection) -> str | None:
     return connection.execute(select(_version.c.version_num)).scalar_one_or_none()
 
 
-def check(connection: Connection, place: str, *, migrate: str) -> str:
+def check(connection: Connection, place: str, *, migrate: str, head: str = HEAD) -> str:
     """The database's revision, which this version can work with.
 
     ``Refused`` when it is behind, or ahead by more than expansions. ``place`` names the database in the message,
     ``migrate`` is the command that brings it up.
     """
     found = current(connection)
-    if found == HEAD:
-        return found
-    if found is None or found < HEAD:
+    if found is None or found < head:
         raise Refused(
-            f"the schema of {place!r} is {found or 'empty'}, this version needs {HEAD}",
+            f"the schema of {place!r} is {found or 'empty'}, this version needs {head}",
             hint=migrate,
         )
-    newer = {revision: phase for revision, phase in applied(connection).items() if revision > HEAD}
-    if found in newer and set(newer.values()) == {"expand"}:
-        return found
-    raise Refused(
-        f"the schema of {place!r} is {found}, newer than {HEAD} of this version",
-        hint="install the version of Engramia that wrote it",
+    if not fits(connection, found, head=head):
+        raise ahead(place, found, head=head)
+    return found
+
+
+def ahead(place: str, found: str | None, *, head: str) -> Refused:
+    """That a database is newer than this version."""
+    return Refused(
+        f"the schema of {place!r} is {found}, newer than {head} of this version", hint=UNKNOWN
     )
+
+
+def fits(connection: Connection, found: str | None, *, head: str = HEAD) -> bool:
+    """Whether code whose newest revision is ``head`` works with a database that has ``found``.
+
+    It does when it is the same, or when all that the database has beyond it are expansions.
+    """
+    if found is None or found <= head:
+        return found == head
+    newer = {revision: phase for revision, phase in applied(connection).items() if revision > head}
+    return found in newer and set(newer.values()) == {"expand"}
 
 
 def applied(connection: Connection) -> dict[str, str]:
@@ -81,7 +107,33 @@ def note_applied(connection: Connection, phases: Mapping[str, str]) -> None:
         )
 
 
-def upgrade(engine: Engine, to: str = "head") -> None:
+def noting(
+    phases: Mapping[str, str], revision: str, *, is_upgrade: bool, dialect: str
+) -> Iterator[Executable]:
+    """What ``note_applied`` does after ``revision`` went up or down, for a script that somebody runs by hand."""
+    if NOTED_SINCE not in phases:
+        return
+    table = applied_revisions
+    now: ColumnElement[datetime] = literal_column(_NOW.get(dialect, "CURRENT_TIMESTAMP"))
+    if not is_upgrade:
+        yield delete(table).where(table.c.revision == revision)
+        return
+    for name in phases if revision == NOTED_SINCE else (revision,):
+        yield insert(table).values(revision=name, phase=phases[name], applied_at=now)
+
+
+def check_references(connection: Connection) -> None:
+    """``Incomplete`` when a row of an SQLite database names one that is not there; the transaction then rolls back."""
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        table, _, parent, _ = broken[0]
+        raise Incomplete(
+            f"a row of {table} names one of {parent} that is not there; the revision was not applied",
+            hint="engramia doctor",
+        )
+
+
+def upgrade(engine: Engine, to: str = "head", *, scripts: Path | None = None) -> None:
     """Bring the database to revision ``to``; ``Refused`` when it has one that this version does not know."""
     from alembic.util import CommandError
 
@@ -89,21 +141,21 @@ def upgrade(engine: Engine, to: str = "head") -> None:
 
     with engine.connect() as connection:
         try:
-            command.upgrade(_config(connection), to)
+            command.upgrade(config(connection, scripts=scripts), to)
         except CommandError as error:
             raise Refused(
                 f"the schema {current(connection)} of {str(engine.url.database)!r} is not known"
                 f" to this version, which has {HEAD}",
-                hint="install the version of Engramia that wrote it",
+                hint=UNKNOWN,
             ) from error
 
 
-def downgrade(engine: Engine, to: str) -> None:
+def downgrade(engine: Engine, to: str, *, scripts: Path | None = None) -> None:
     """Take the database back to revision ``to`` (``base``: to nothing)."""
     from alembic import command
 
     with engine.connect() as connection:
-        command.downgrade(_config(connection), to)
+        command.downgrade(config(connection, scripts=scripts), to)
 
 
 def scripts_directory() -> Path:
@@ -112,11 +164,18 @@ def scripts_directory() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "alembic"
 
 
-def _config(connection: Connection) -> Config:
+def alembic_ini() -> Path:
+    """The file for Alembic's own command line: ``alembic -c FILE upgrade head``."""
+    return scripts_directory().with_name("alembic.ini")
+
+
+def config(connection: Connection | None = None, *, scripts: Path | None = None) -> Config:
+    """What Alembic's commands are called with, on a connection and for a directory of scripts."""
     from alembic.config import Config
 
-    config = Config()
-    config.set_main_option("script_location", str(scripts_directory()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
+    made = Config()
+    place = str(scripts or scripts_directory())
+    made.set_main_option("script_location", place.replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    made.attributes["connection"] = connection
+    return made

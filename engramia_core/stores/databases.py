@@ -44,7 +44,7 @@ class SQLiteDatabase(Database):
         self._engine = sqlite_engine(self._path)
         self._translated = translated
         with self.everything() as connection:
-            hint = f"engramia init --path {quote(str(directory))}"
+            hint = f"engramia migrate up --path {quote(str(directory))}"
             revisions.check(connection, str(self._path), migrate=hint)
 
     @property

@@ -29,15 +29,22 @@ def held_alone(
 
 
 @contextmanager
-def held_in(
-    directory: Path, stem: str, operation: str, *, owner: str, now: datetime, reason: str = ""
+def held_in(  # noqa: PLR0913 -- all of it is said to who comes next
+    directory: Path,
+    stem: str,
+    operation: str,
+    *,
+    owner: str,
+    now: datetime,
+    reason: str = "",
+    wait_s: float = 0,
 ) -> Iterator[None]:
-    """Hold the lock in the file ``stem``; ``Busy`` names the process that holds it."""
+    """Hold the lock in the file ``stem``; ``Busy`` names the process that still holds it after ``wait_s``."""
     directory.mkdir(parents=True, exist_ok=True)
     holder = directory / f"{stem}.json"
     lock = FileLock(directory / f"{stem}.lock")
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         raise _busy(holder, operation, now) from None
     try:

@@ -28,6 +28,7 @@ from engramia_core.memory.store import (
     StoreWriter,
 )
 from engramia_core.stores import postgres_checks, postgres_search
+from engramia_core.stores.bring_up import alone_on_server, bring_up
 from engramia_core.stores.postgres_engine import (
     LOCK_TIMEOUT_S,
     as_owner,
@@ -108,7 +109,7 @@ class PostgresStore(PatternStore):
             try:
                 with engine.connect() as connection:
                     check_server(connection, shown(parsed))
-                revisions.upgrade(engine)
+                bring_up(engine, alone_on_server(engine))
             finally:
                 engine.dispose()
         return cls(url, pool_size=pool_size)

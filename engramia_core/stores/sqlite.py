@@ -26,6 +26,7 @@ from engramia_core.memory.store import (
     StoreWriter,
 )
 from engramia_core.stores import no_memory
+from engramia_core.stores.bring_up import alone_in_directory, bring_up
 from engramia_core.stores.file_lock import held_alone
 from engramia_core.stores.relational import filtering, lexical_search, reads, whole
 from engramia_core.stores.relational.ledger import Ledger
@@ -90,7 +91,7 @@ class SQLiteStore(PatternStore):
         with translated(path):
             engine = sqlite_engine(path)
             try:
-                revisions.upgrade(engine)
+                bring_up(engine, alone_in_directory(directory))
             finally:
                 engine.dispose()
         return cls(directory)
@@ -276,7 +277,7 @@ class SQLiteStore(PatternStore):
             return revisions.check(
                 connection,
                 str(self._path),
-                migrate=f"engramia init --path {quote(str(self.directory))}",
+                migrate=f"engramia migrate up --path {quote(str(self.directory))}",
             )
 
     @contextmanager

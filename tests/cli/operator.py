@@ -48,13 +48,17 @@ class Operator:
     environment: dict[str, str] = field(default_factory=dict)
     embeddings: EmbeddingProvider = field(default_factory=HashEmbeddings)
     columns: int = 100
+    migrations: Path | None = None
     looked_into: list[Memory] = field(default_factory=list)
 
     def types(self, *arguments: str, stdin: bytes | str = b"") -> Answer:
         """The answer to ``engramia *arguments``; an exception that nobody caught is raised."""
         runner = CliRunner(env={"COLUMNS": str(self.columns), "NO_COLOR": "1"})
         context = CliContext(
-            environment=self.environment, provider_of=self._provider, clock=lambda: self.now
+            environment=self.environment,
+            provider_of=self._provider,
+            clock=lambda: self.now,
+            migrations=self.migrations,
         )
         result = runner.invoke(app, arguments, stdin, obj=context, prog_name="engramia")
         if result.exception and not isinstance(result.exception, SystemExit):
