@@ -27,7 +27,7 @@ LOCK_TIMEOUT_S = 30
 _OLDEST_SERVER = 15
 _OLDEST_PGVECTOR = (0, 8)
 
-_SET_SCOPE = (
+SET_SCOPE = (
     f"SELECT set_config('{TENANT_SETTING}', %s, true), set_config('{PROJECT_SETTING}', %s, true)"
 )
 _available_extensions = Table(
@@ -60,20 +60,26 @@ def shown(url: URL) -> str:
 
 
 def postgres_engine(
-    url: URL, *, as_owner: bool = False, pool_size: int = 5, is_replica: bool = False
+    url: URL,
+    *,
+    as_owner: bool = False,
+    pool_size: int = 5,
+    is_replica: bool = False,
+    is_tested: bool = True,
 ) -> Engine:
     """An engine for the database at ``url``.
 
     Its sessions act under the application's role, to which row-level security applies, unless ``as_owner``: then they
     are the login's own, for migrations and for what concerns every scope. They speak UTC, know the type ``vector``,
-    are tested before use, so that a server that was restarted is found again, and give up a statement after a minute.
+    are tested before use, so that a server that was restarted is found again (unless who uses them sees to that
+    itself), and give up a statement after a minute.
     """
     engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=2 * pool_size,
         pool_timeout=LOCK_TIMEOUT_S,
-        pool_pre_ping=True,
+        pool_pre_ping=is_tested,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "engramia"},
     )
     vector: list[TypeInfo] = []
@@ -107,7 +113,7 @@ def set_scope(connection: Connection, scope: Scope) -> None:
 def set_names(connection: Connection, tenant_id: str, project_id: str) -> None:
     """``set_scope`` by the names themselves."""
     cursor = connection.connection.cursor()
-    cursor.execute(_SET_SCOPE, (tenant_id, project_id))
+    cursor.execute(SET_SCOPE, (tenant_id, project_id))
     cursor.close()
 
 
