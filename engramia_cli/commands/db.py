@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engramia_cli.exits import PROBLEMS_FOUND
 from engramia_cli.options import Command, Plan, new_app
 from engramia_cli.output import json_or, write
-from engramia_cli.terminal import printable, table
+from engramia_cli.terminal import printable, style, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +122,70 @@ def _show(ctx: typer.Context, report: IndexReport) -> None:
             what += f"{took}, about {step.memory_mb:,} MB"
         rows.append((printable(step.model_id), f"{step.vectors:,}", step.state, step.index, what))
     table(("model", "vectors", "was" if not report.planned else "is", "index", "done"), rows)
+
+
+@app.command("inspect", cls=Command)
+def inspect_command(
+    ctx: typer.Context,
+    sample: Annotated[
+        int,
+        typer.Option(min=0, max=1_000, metavar="N", help="Search for so many stored vectors."),
+    ] = 20,
+) -> None:
+    """Look into the database: what is slow, in the way, or wrong.
+
+    engramia db inspect
+    engramia db inspect --sample 100 --output json
+
+    On PostgreSQL: the indexes and what they find of what there is, dead rows, sessions and locks, slow statements,
+    settings, replicas. On SQLite: pages, the log, whether the file is whole. The exit code is 7 when something is wrong.
+    """
+    from engramia_core.maintenance.inspection import inspect
+
+    found = inspect(ctx.obj.database, sample=sample)
+    if not json_or(ctx, found):
+        write(printable(found.place))
+        for section in found.sections:
+            write(f"\n{style(section.title, '1')}")
+            for fact in section.facts:
+                mark = style("FAIL ", "31") if fact.is_problem else ""
+                write(f"  {printable(fact.name)}  {mark}{printable(fact.text)}")
+                if fact.remedy:
+                    write(f"      {printable(ctx.obj.typed(fact.remedy))}")
+    if found.problems:
+        raise typer.Exit(PROBLEMS_FOUND)
+
+
+@app.command("vacuum", cls=Command)
+def vacuum_command(
+    ctx: typer.Context,
+    table_name: Annotated[
+        str | None, typer.Option("--table", metavar="NAME", help="This table only.  [all]")
+    ] = None,
+    plan: Plan = False,
+) -> None:
+    """Give back what deleted rows took.
+
+    engramia db vacuum --plan
+    engramia db vacuum --table engramia_data
+
+    On PostgreSQL nobody waits, and autovacuum does the same by itself, later. SQLite writes its file anew: writers wait.
+    """
+    from engramia_core.maintenance.vacuum import plan_vacuum, run_vacuum
+
+    report = plan_vacuum(ctx.obj.database, table=table_name)
+    if not plan:
+        with _line_cleared():
+            report = run_vacuum(ctx.obj.database, report, progress=_tell)
+    if json_or(ctx, report):
+        return
+    for step in report.steps:
+        took = "" if step.seconds is None else f" ({step.seconds:,.2f} s)"
+        write(f"{step.statement}{took}: {step.why}")
+    sizes = f"{report.bytes_before / 1e6:,.1f} MB"
+    if report.bytes_after is not None:
+        sizes += f" before, {report.bytes_after / 1e6:,.1f} MB after"
+    write(sizes)
 
 
 @contextmanager
