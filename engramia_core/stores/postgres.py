@@ -7,13 +7,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from typing_extensions import override
 
 from engramia_core.audit import Actor, Via
 from engramia_core.database import revisions
-from engramia_core.database import tables as t
 from engramia_core.errors import EngramiaError, Refused
 from engramia_core.memory.store import (
     AgingRun,
@@ -40,9 +37,9 @@ from engramia_core.stores.postgres_engine import (
 )
 from engramia_core.stores.postgres_reader import PostgresReader
 from engramia_core.stores.postgres_rows import copy_rows
+from engramia_core.stores.postgres_turn import take_turn
 from engramia_core.stores.relational import lexical_search, reads, whole
 from engramia_core.stores.relational.ledger import Ledger
-from engramia_core.stores.relational.rows import in_scope
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.server_lock import held_on_server
 
@@ -214,8 +211,7 @@ class PostgresStore(PatternStore):
     def known_vectors(
         self, scope: Scope, model_id: str, texts: Sequence[str]
     ) -> Mapping[str, Vector]:
-        with self._reading(scope) as connection:
-            return reads.known_vectors(connection, scope, model_id, texts)
+        return self._reader.known_vectors(scope, model_id, texts)
 
     @override
     def live_count(self, scope: Scope) -> int:
@@ -245,8 +241,8 @@ class PostgresStore(PatternStore):
     @contextmanager
     def write(self, scope: Scope) -> Iterator[StoreWriter]:
         now = datetime.now(UTC)
-        with self._reading(scope) as connection:
-            _take_turn(connection, scope, now)
+        with self._reading(scope, lock_timeout_s=LOCK_TIMEOUT_S) as connection:
+            take_turn(connection, scope, now)
             writer = RelationalWriter(
                 connection, scope, Ledger(scope, self._actor, now), insert=copy_rows
             )
@@ -304,15 +300,21 @@ class PostgresStore(PatternStore):
             yield connection
 
     @contextmanager
-    def _reading(self, scope: Scope, *, isolation: str = "READ COMMITTED") -> Iterator[Connection]:
+    def _reading(
+        self,
+        scope: Scope,
+        *,
+        isolation: str = "READ COMMITTED",
+        lock_timeout_s: int | None = None,
+    ) -> Iterator[Connection]:
         """A transaction of one scope."""
-        with translated(self._place), self._begun(scope, isolation) as connection:
+        with translated(self._place), self._begun(scope, isolation, lock_timeout_s) as connection:
             transaction = connection.get_transaction()
             assert transaction is not None  # just begun
             with transaction:
                 yield connection
 
-    def _begun(self, scope: Scope, isolation: str) -> Connection:
+    def _begun(self, scope: Scope, isolation: str, lock_timeout_s: int | None) -> Connection:
         """A connection in a transaction of one scope; one that was not alive any more is replaced."""
 
         def begin() -> Connection:
@@ -321,7 +323,7 @@ class PostgresStore(PatternStore):
                 if isolation != "READ COMMITTED":
                     connection.execution_options(isolation_level=isolation)
                 connection.begin()
-                set_scope(connection, scope)
+                set_scope(connection, scope, lock_timeout_s=lock_timeout_s)
             except BaseException as error:
                 if is_lost(error):
                     connection.invalidate()
@@ -330,22 +332,3 @@ class PostgresStore(PatternStore):
             return connection
 
         return retried(self._engine, begin)
-
-
-def _take_turn(connection: Connection, scope: Scope, now: datetime) -> None:
-    """Wait until nobody else writes to the scope, and make it known if it is new."""
-    cursor = connection.connection.cursor()
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_TIMEOUT_S}s",))
-    cursor.close()
-    turn = select(t.projects.c.live).where(in_scope(t.projects, scope)).with_for_update()
-    if connection.execute(turn).one_or_none() is None:
-        tenant, project = scope.tenant_id, scope.project_id
-        connection.execute(
-            insert(t.tenants).values(tenant_id=tenant, created_at=now).on_conflict_do_nothing()
-        )
-        connection.execute(
-            insert(t.projects)
-            .values(tenant_id=tenant, project_id=project, created_at=now, live=0)
-            .on_conflict_do_nothing()
-        )
-        connection.execute(turn)

@@ -30,6 +30,7 @@ _OLDEST_PGVECTOR = (0, 8)
 SET_SCOPE = (
     f"SELECT set_config('{TENANT_SETTING}', %s, true), set_config('{PROJECT_SETTING}', %s, true)"
 )
+_SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 _available_extensions = Table(
     "pg_available_extensions",
     MetaData(),
@@ -105,16 +106,20 @@ def postgres_engine(
     return engine
 
 
-def set_scope(connection: Connection, scope: Scope) -> None:
+def set_scope(connection: Connection, scope: Scope, *, lock_timeout_s: int | None = None) -> None:
     """Say for this transaction whose rows are meant; without it row-level security shows none."""
-    set_names(connection, scope.tenant_id, scope.project_id)
+    set_names(connection, scope.tenant_id, scope.project_id, lock_timeout_s=lock_timeout_s)
 
 
-def set_names(connection: Connection, tenant_id: str, project_id: str) -> None:
-    """``set_scope`` by the names themselves."""
-    cursor = connection.connection.cursor()
-    cursor.execute(SET_SCOPE, (tenant_id, project_id))
-    cursor.close()
+def set_names(
+    connection: Connection, tenant_id: str, project_id: str, *, lock_timeout_s: int | None = None
+) -> None:
+    """``set_scope`` by the names themselves, and if wanted how long to wait for locks; sent together with BEGIN."""
+    driver: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    with driver.pipeline():
+        driver.execute(SET_SCOPE, (tenant_id, project_id))
+        if lock_timeout_s is not None:
+            driver.execute(_SET_LOCK_TIMEOUT, (f"{lock_timeout_s}s",))
 
 
 def refuse_to_filter(connection: Connection) -> None:

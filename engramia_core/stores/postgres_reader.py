@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, any_, bindparam, select
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select
 
 from engramia_core.database import tables as t
 from engramia_core.database.columns import name_type
+from engramia_core.memory.embedding import text_hash
 from engramia_core.stores import postgres_checks, postgres_search
 from engramia_core.stores.postgres_ask import Asking, ask
 from engramia_core.stores.postgres_engine import translated
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from engramia_core.memory.embedding import Vector
     from engramia_core.memory.pattern import Pattern
     from engramia_core.memory.store import Candidates, EmbeddingModel
     from engramia_core.scope import Scope
@@ -34,6 +36,14 @@ _BY_KEYS = Asking(
         t.patterns.c.tenant_id == bindparam("tenant_id"),
         t.patterns.c.project_id == bindparam("project_id"),
         t.patterns.c.key == any_(bindparam("keys", type_=ARRAY(name_type()))),
+    )
+)
+_BY_HASHES = Asking(
+    select(t.embeddings.c.text_hash, t.embeddings.c.vector).where(
+        t.embeddings.c.tenant_id == bindparam("tenant_id"),
+        t.embeddings.c.project_id == bindparam("project_id"),
+        t.embeddings.c.model_id == bindparam("model_id"),
+        t.embeddings.c.text_hash == any_(bindparam("hashes", type_=ARRAY(BigInteger))),
     )
 )
 _LIVE_COUNT = Asking(
@@ -69,6 +79,13 @@ class PostgresReader:
         """The scope's model."""
         return self._state(scope).model
 
+    def known_vectors(self, scope: Scope, model_id: str, texts: Sequence[str]) -> dict[str, Vector]:
+        """The stored vectors of ``texts``."""
+        by_hash = {text_hash(text): text for text in texts}
+        hashes = list(by_hash)
+        (rows,) = self._ask(scope, _BY_HASHES.of(scope, hashes=hashes, model_id=model_id))
+        return {by_hash[number]: vector.to_numpy() for number, vector in rows}
+
     def nearest(self, scope: Scope, asked: postgres_search.Asked) -> Candidates:
         """The nearest live patterns, as many as were asked for where there are."""
         state = self._last.get(scope) or self._state(scope)
@@ -78,12 +95,12 @@ class PostgresReader:
             if now.model == state.model:
                 if indexed is not None and len(rows) < min(asked.limit, now.live):
                     rows, now = self._search(scope, asked, state, None)
-                found = postgres_search.candidates(rows, now.live)
+                found = postgres_search.candidates(rows, now.live, asked.limit)
                 about = postgres_search.vectors_of(scope, found, state.model)
                 (vectors,) = self._ask(scope, about)
                 return postgres_search.with_vectors(found, vectors, state.model)
             state = now
-        return postgres_search.candidates([], 0)
+        return postgres_search.candidates([], 0, 0)
 
     def forget(self) -> None:
         """Believe nothing about indexes any more."""

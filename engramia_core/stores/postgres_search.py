@@ -44,10 +44,12 @@ if TYPE_CHECKING:
 
 EXACT_UP_TO = 3_000
 """Scopes of up to so many live patterns are always searched exactly."""
-_SHARE = 8.0
+_SHARE = 4.0
 """How many vectors an exact search looks at in the time in which the index proposes one."""
 _EF_SEARCH = (400, 1_000)
 """How many candidates the index keeps while it searches: at least, and pgvector's most."""
+_LEAST_ASKED = 64
+"""The index is asked for so many at least: the first five of them are better than five that it stops at."""
 _SCANNED = (20_000, 4)
 """How many vectors the index may propose before it gives up: at least, and so many times those expected."""
 MOST_DIMENSIONS = 2_000
@@ -120,7 +122,8 @@ def is_index_quicker(live: int, limit: int, indexed: int) -> bool:
     The index proposes vectors of every scope, nearest first: to find ``limit`` of this one it must propose
     ``limit * indexed / live``. An exact search looks at the ``live`` ones.
     """
-    return live > EXACT_UP_TO and live > _SHARE * limit * max(indexed, live) / live
+    proposed = max(limit, _LEAST_ASKED) * max(indexed, live) / max(live, 1)
+    return live > EXACT_UP_TO and live > _SHARE * proposed
 
 
 def index_name(model: EmbeddingModel) -> str:
@@ -145,25 +148,26 @@ def questions(
     """
     by_index = indexed is not None
     nearest = _nearest_of(model, asked.filters, by_index=by_index)
-    found = nearest.of(scope, query=asked.query, most=asked.limit)
+    most = asked.limit if indexed is None else max(asked.limit, _LEAST_ASKED)
+    found = nearest.of(scope, query=asked.query, most=most)
     if indexed is None:
         workers = "0" if live <= _ALONE_UP_TO else "2"
         return [Question(_SEARCH_ALL, {"workers": workers}), found]
-    (least, most), (scanned, times) = _EF_SEARCH, _SCANNED
+    (least, largest), (scanned, times) = _EF_SEARCH, _SCANNED
     expected = asked.limit * max(indexed, live) // max(live, 1)
     settings = {
-        "ef": str(min(max(asked.limit, least), most)),
+        "ef": str(min(max(asked.limit, least), largest)),
         "scanned": str(min(max(scanned, times * expected), 2**31 - 1)),
     }
     return [Question(_USE_INDEX, settings), found]
 
 
-def candidates(rows: Sequence[Sequence[Any]], searched: int) -> Candidates:
-    """The rows that were found, in order."""
+def candidates(rows: Sequence[Sequence[Any]], searched: int, limit: int) -> Candidates:
+    """The first ``limit`` of the rows that were found, in order."""
     keys = [row[0] for row in rows]
     found = -np.array([row[1] for row in rows], dtype=np.float32)
     similarity = np.clip(found, 0, 1).round(_TIE_DIGITS).astype(np.float32, copy=False)
-    order = np.lexsort((np.array(keys, dtype="S64"), -similarity))
+    order = np.lexsort((np.array(keys, dtype="S64"), -similarity))[:limit]
     quality = np.array([np.nan if row[2] is None else row[2] for row in rows], dtype=np.float32)
     updated_at_s = np.array([row[3] for row in rows], dtype=np.float64)
     return Candidates(

@@ -142,5 +142,5 @@ def test_the_index_is_used_where_a_scope_is_a_large_share_of_it() -> None:
     assert not is_index_quicker(3_000, 5, 3_000)
     assert is_index_quicker(150_000, 256, 200_000)
     assert is_index_quicker(20_000, 64, 200_000)
-    assert not is_index_quicker(20_000, 256, 200_000)
+    assert not is_index_quicker(10_000, 256, 200_000)
     assert not is_index_quicker(5_000, 256, 1_000_000)
