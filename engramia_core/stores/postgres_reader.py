@@ -61,7 +61,7 @@ class PostgresReader:
         self._engine = engine
         self._place = place
         self._indexed: dict[EmbeddingModel, tuple[float, int | None]] = {}
-        self._last: dict[Scope, postgres_search.State] = {}
+        self._last: dict[Scope, postgres_search.ScopeState] = {}
 
     def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
         """The patterns under ``keys`` that exist."""
@@ -106,18 +106,18 @@ class PostgresReader:
         """Believe nothing about indexes any more."""
         self._indexed.clear()
 
-    def lacks_index(self, scope: Scope) -> postgres_search.State:
+    def lacks_index(self, scope: Scope) -> postgres_search.ScopeState:
         """The scope's model and size if it is large and the model has no valid index but could have; else nothing."""
         self.forget()
         model, live = self._state(scope)
         is_large = live > postgres_search.EXACT_UP_TO
         if model is None or not is_large or postgres_search.indexed_type(model) is None:
-            return postgres_search.State(None, 0)
+            return postgres_search.ScopeState(None, 0)
         if self._rows_of_index(scope, model) is not None:
-            return postgres_search.State(None, 0)
-        return postgres_search.State(model, live)
+            return postgres_search.ScopeState(None, 0)
+        return postgres_search.ScopeState(model, live)
 
-    def _state(self, scope: Scope) -> postgres_search.State:
+    def _state(self, scope: Scope) -> postgres_search.ScopeState:
         """The scope's model and its number of live patterns."""
         (rows,) = self._ask(scope, postgres_search.STATE.of(scope))
         return self._remember(scope, rows)
@@ -126,9 +126,9 @@ class PostgresReader:
         self,
         scope: Scope,
         asked: postgres_search.Asked,
-        state: postgres_search.State,
+        state: postgres_search.ScopeState,
         indexed: int | None,
-    ) -> tuple[list[tuple[Any, ...]], postgres_search.State]:
+    ) -> tuple[list[tuple[Any, ...]], postgres_search.ScopeState]:
         """The nearest by the model that ``state`` tells of, and the state as it is."""
         assert state.model is not None  # or there is nothing to search
         found = postgres_search.questions(
@@ -137,7 +137,9 @@ class PostgresReader:
         rows, *_, nearest = self._ask(scope, postgres_search.STATE.of(scope), *found)
         return nearest, self._remember(scope, rows)
 
-    def _indexed_rows(self, scope: Scope, state: postgres_search.State, limit: int) -> int | None:
+    def _indexed_rows(
+        self, scope: Scope, state: postgres_search.ScopeState, limit: int
+    ) -> int | None:
         """How many vectors the index has by which to search; ``None`` where an exact search is as quick."""
         if state.model is None or state.live <= postgres_search.EXACT_UP_TO:
             return None
@@ -156,7 +158,7 @@ class PostgresReader:
             known = self._indexed[model] = now, rows[0][0] if rows else None
         return known[1]
 
-    def _remember(self, scope: Scope, rows: Sequence[Sequence[Any]]) -> postgres_search.State:
+    def _remember(self, scope: Scope, rows: Sequence[Sequence[Any]]) -> postgres_search.ScopeState:
         if len(self._last) >= _REMEMBERED:
             self._last.clear()
         state = self._last[scope] = postgres_search.state_of(rows)

@@ -101,19 +101,19 @@ class Asked(NamedTuple):
     limit: int
 
 
-class State(NamedTuple):
+class ScopeState(NamedTuple):
     """A scope's model, ``None`` before its first vector, and how many live patterns it has."""
 
     model: EmbeddingModel | None
     live: int
 
 
-def state_of(rows: Sequence[Sequence[Any]]) -> State:
+def state_of(rows: Sequence[Sequence[Any]]) -> ScopeState:
     """The state in the rows that answer ``STATE``."""
     if not rows:
-        return State(None, 0)
+        return ScopeState(None, 0)
     ((model_id, dimensions, live),) = rows
-    return State(EmbeddingModel(model_id, dimensions), live)
+    return ScopeState(EmbeddingModel(model_id, dimensions), live)
 
 
 def is_index_quicker(live: int, limit: int, indexed: int) -> bool:
