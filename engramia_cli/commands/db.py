@@ -35,7 +35,11 @@ _CLEAR_LINE = "\r\x1b[K"
 
 @app.callback()
 def db() -> None:
-    """Look into the database, build its indexes, vacuum it."""
+    """Look into the database, build its indexes, vacuum it.
+
+    engramia db inspect
+    engramia db index --plan
+    """
 
 
 @app.command("index", cls=Command)
