@@ -39,6 +39,9 @@ from engramia_core.audit.verify import ChainsReport
 from engramia_core.keys.key import Key
 from engramia_core.keys.review import Concern
 from engramia_core.maintenance.finding import Finding
+from engramia_core.maintenance.indexing import IndexReport
+from engramia_core.maintenance.inspection import Inspection
+from engramia_core.maintenance.vacuum import VacuumReport
 from engramia_core.memory.batch import BatchReport
 from engramia_core.memory.copy_report import CopyReport
 from engramia_core.memory.feedback import DecayReport, Issue
@@ -115,14 +118,21 @@ ANSWERS: Final = (
     Answer("keys revoke", Key, "KEY --yes"),
     Answer("keys audit", list[Concern]),
     Answer("config show", list[reports.ShownSetting]),
+    Answer("db index", IndexReport, "--plan"),
+    Answer("db reindex-index", IndexReport, "--plan"),
+    Answer("db inspect", Inspection),
+    Answer("db vacuum", VacuumReport),
     Answer("doctor", list[Finding]),
 )
+ON_A_SERVER: Final = {"db index", "db reindex-index"}
+"""What is refused of a memory in a directory."""
 PLAIN: Final[dict[Any, Schema]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},
     NoneType: {"type": "null"},
+    dict: {"type": "object"},
     datetime: {"type": "string", "format": "date-time"},
 }
 
@@ -192,7 +202,7 @@ def _schema(hint: Any) -> Schema:  # noqa: ANN401 -- a type
     if origin is Counter:
         counts = {"type": "object", "additionalProperties": PLAIN[int]}
         return {**counts, "propertyNames": _schema(of[0])}
-    return PLAIN[hint]
+    return PLAIN[origin or hint]
 
 
 def _said(hint: Any) -> str:  # noqa: ANN401 -- a type
@@ -209,7 +219,7 @@ def _said(hint: Any) -> str:  # noqa: ANN401 -- a type
         return f"list of {_said(of[0])}"
     if origin is Counter:
         return f"number by name: {_said(of[0])}"
-    return {NoneType: "`null`", datetime: "time"}.get(hint) or str(PLAIN[hint]["type"])
+    return {NoneType: "`null`", datetime: "time"}.get(hint) or str(PLAIN[origin or hint]["type"])
 
 
 def _dataclasses() -> set[type]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from engramia_core.library import Memory
+
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -45,3 +47,13 @@ def progress(title: str) -> Iterator[Counter]:
     finally:
         if sys.stderr.isatty():
             sys.stderr.write(_CLEAR_LINE)
+
+
+def after_bulk(memory: Memory) -> None:
+    """Let the store build what makes searches quick once much was written, and tell what is left to do."""
+    from engramia_cli.output import note
+
+    with progress("building the index, block") as counter:
+        left = memory.after_bulk(progress=counter.at)
+    if left:
+        note(f"note: {left}")

@@ -233,6 +233,12 @@ class Memory:
             progress=progress,
         )
 
+    def after_bulk(self, *, progress: Callable[[int], None] = lambda _: None) -> str | None:
+        """Build what makes searches quick once much was written; a sentence where that is left to do."""
+        return self.store.after_bulk(
+            self.scope, owner=this_process(), now=self.now(), progress=progress
+        )
+
     def metrics(self) -> Counts:
         """How much the scope holds."""
         return self.store.counts(self.scope)

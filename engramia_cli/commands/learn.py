@@ -9,7 +9,7 @@ import typer
 from engramia_cli.files import opened, read_text
 from engramia_cli.options import ChangingCommand, new_app
 from engramia_cli.output import json_or, note, write
-from engramia_cli.progress import progress
+from engramia_cli.progress import after_bulk, progress
 from engramia_cli.terminal import counted
 from engramia_core.errors import EngramiaError, Incomplete, InvalidInput
 from engramia_core.memory.aging import FORGET_BELOW
@@ -138,6 +138,7 @@ def _learn_batch(ctx: typer.Context, name: str, on_duplicate: OnDuplicate) -> No
             if done:
                 note(f"note: what {counted(done, 'line')} held is stored and known next time")
             raise
+    after_bulk(memory)
     if not json_or(ctx, report):
         write(_summary(report))
     for bad in report.bad_lines:

@@ -9,7 +9,7 @@ import typer
 from engramia_cli.operation import operation
 from engramia_cli.options import ChangingCommand, Plan, new_app
 from engramia_cli.output import json_or, write
-from engramia_cli.progress import progress
+from engramia_cli.progress import after_bulk, progress
 from engramia_cli.terminal import counted
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def reindex(ctx: typer.Context, plan: Plan = False) -> None:
     Every pattern gets a vector of the chosen model. Interrupted, the same command goes on where it stopped.
     """
     report = ctx.obj.memory.reindex(plan=True) if plan else _run(ctx.obj)
+    if not plan:
+        after_bulk(ctx.obj.memory)
     if json_or(ctx, report):
         return
     change = "" if report.model_before == report.model else f" (before: {report.model_before})"

@@ -12,7 +12,7 @@ from engramia_cli.files import rewindable
 from engramia_cli.operation import Operation, operation
 from engramia_cli.options import ChangingCommand, Command, Plan, new_app
 from engramia_cli.output import json_or, note, write, write_bytes
-from engramia_cli.progress import progress
+from engramia_cli.progress import after_bulk, progress
 from engramia_cli.reports import ExportedFile
 from engramia_cli.terminal import facts
 
@@ -97,6 +97,8 @@ def import_command(
             source, on_conflict=OnConflict(on_conflict), plan=plan, progress=counter.advance
         )
         running.result = f"{report.added:,} added, {report.overwritten:,} overwritten"
+    if not plan:
+        after_bulk(memory)
     if json_or(ctx, report):
         return
     write("the import would do this:" if plan else "imported:")

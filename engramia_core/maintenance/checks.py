@@ -121,6 +121,17 @@ def check_vectors(subject: Subject) -> Finding | None:
     return Finding("vectors", Severity.OK, f"all {counts.live:,} patterns have a vector")
 
 
+def check_index(subject: Subject) -> Finding | None:
+    """A memory on a server that is large has the index that its searches need."""
+    if subject.store is None or subject.store.storage != "postgres":
+        return None
+    patterns = subject.store.unindexed(subject.scope)
+    if patterns:
+        text = f"{patterns:,} patterns are searched one by one: their model has no valid index"
+        return Finding("index", Severity.WARNING, text, "engramia db index")
+    return Finding("index", Severity.OK, "searches are as quick as they can be")
+
+
 def check_disk(subject: Subject) -> Finding | None:
     """There is room to write."""
     if subject.directory is None or not subject.directory.is_dir():
@@ -163,6 +174,7 @@ CHECKS: tuple[Callable[[Subject], Finding | None], ...] = (
     check_files,
     check_model,
     check_vectors,
+    check_index,
     check_disk,
     check_rights,
     check_sqlite,

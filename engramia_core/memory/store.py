@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -313,6 +313,24 @@ class PatternStore(Protocol):
         The lock of a process that died is free.
         """
         ...
+
+    def unindexed(self, scope: Scope) -> int:
+        """How many live patterns are searched one by one though an index would be quicker; 0 where none would."""
+        return 0
+
+    def after_bulk(
+        self,
+        scope: Scope,
+        *,
+        owner: str,
+        now: datetime,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> str | None:
+        """Build what makes searches quick once much was written; a sentence where that is left to do.
+
+        ``progress`` is told how far it is, in units of its own.
+        """
+        return None
 
     def schema_revision(self) -> str:
         """The revision of what is on disk, as a transfer file names it."""

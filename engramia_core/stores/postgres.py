@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import copy
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from typing_extensions import override
 
 from engramia_core.audit import Actor, Via
 from engramia_core.database import revisions
-from engramia_core.database import tables as t
 from engramia_core.errors import EngramiaError, Refused
 from engramia_core.memory.store import (
     AgingRun,
@@ -29,6 +25,7 @@ from engramia_core.memory.store import (
 )
 from engramia_core.stores import postgres_checks, postgres_search
 from engramia_core.stores.bring_up import alone_on_server, bring_up
+from engramia_core.stores.postgres_ask import is_lost, retried
 from engramia_core.stores.postgres_engine import (
     LOCK_TIMEOUT_S,
     as_owner,
@@ -39,15 +36,16 @@ from engramia_core.stores.postgres_engine import (
     shown,
     translated,
 )
+from engramia_core.stores.postgres_reader import PostgresReader
 from engramia_core.stores.postgres_rows import copy_rows
+from engramia_core.stores.postgres_turn import take_turn
 from engramia_core.stores.relational import lexical_search, reads, whole
 from engramia_core.stores.relational.ledger import Ledger
-from engramia_core.stores.relational.rows import in_scope
 from engramia_core.stores.relational.writer import RelationalWriter
 from engramia_core.stores.server_lock import held_on_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
@@ -60,8 +58,6 @@ if TYPE_CHECKING:
     from engramia_core.scope import Scope
 
 MIGRATE = "engramia migrate up"
-_BELIEVED_S = 30.0
-"""How long it is believed that an index is there, or is not."""
 
 
 def has_schema(url: str) -> bool:
@@ -86,9 +82,9 @@ class PostgresStore(PatternStore):
         """
         self.url = parsed_url(url)
         self._place = shown(self.url)
-        self._engine = postgres_engine(self.url, pool_size=pool_size)
+        self._engine = postgres_engine(self.url, pool_size=pool_size, is_tested=False)
         self._actor = Actor("", Via.SDK)
-        self._indexed: dict[EmbeddingModel, tuple[float, bool]] = {}
+        self._reader = PostgresReader(self._engine, self._place)
         try:
             with self._session() as connection:
                 check_server(connection, self._place)
@@ -132,8 +128,7 @@ class PostgresStore(PatternStore):
 
     @override
     def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
-        with self._reading(scope) as connection:
-            return reads.get(connection, scope, keys)
+        return self._reader.get(scope, keys)
 
     @override
     def page(
@@ -152,17 +147,7 @@ class PostgresStore(PatternStore):
 
     @override
     def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
-        with self._reading(scope) as connection:
-            model, live = postgres_search.state(connection, scope)
-            if model is None:
-                return lexical_search.candidates_of([])
-            asked = postgres_search.Asked(query, filters, limit)
-            by_index = live > postgres_search.EXACT_UP_TO and self._is_indexed(connection, model)
-            rows = postgres_search.search(connection, scope, asked, model=model, by_index=by_index)
-            if by_index and len(rows) < min(limit, live):
-                rows = postgres_search.search(connection, scope, asked, model=model, by_index=False)
-            found = postgres_search.candidates(rows, live)
-            return postgres_search.with_vectors(connection, scope, found, model=model)
+        return self._reader.nearest(scope, postgres_search.Asked(query, filters, limit))
 
     @override
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
@@ -227,13 +212,11 @@ class PostgresStore(PatternStore):
     def known_vectors(
         self, scope: Scope, model_id: str, texts: Sequence[str]
     ) -> Mapping[str, Vector]:
-        with self._reading(scope) as connection:
-            return reads.known_vectors(connection, scope, model_id, texts)
+        return self._reader.known_vectors(scope, model_id, texts)
 
     @override
     def live_count(self, scope: Scope) -> int:
-        with self._reading(scope) as connection:
-            return reads.live_count(connection, scope)
+        return self._reader.live_count(scope)
 
     @override
     def counts(self, scope: Scope) -> Counts:
@@ -243,8 +226,7 @@ class PostgresStore(PatternStore):
 
     @override
     def model(self, scope: Scope) -> EmbeddingModel | None:
-        with self._reading(scope) as connection:
-            return reads.model(connection, scope)
+        return self._reader.model(scope)
 
     @override
     def clusters(self, scope: Scope) -> list[Cluster]:
@@ -260,8 +242,8 @@ class PostgresStore(PatternStore):
     @contextmanager
     def write(self, scope: Scope) -> Iterator[StoreWriter]:
         now = datetime.now(UTC)
-        with self._reading(scope) as connection:
-            _take_turn(connection, scope, now)
+        with self._reading(scope, lock_timeout_s=LOCK_TIMEOUT_S) as connection:
+            take_turn(connection, scope, now)
             writer = RelationalWriter(
                 connection, scope, Ledger(scope, self._actor, now), insert=copy_rows
             )
@@ -276,6 +258,30 @@ class PostgresStore(PatternStore):
         return held_on_server(self._engine, name, operation, owner=owner, now=now)
 
     @override
+    def unindexed(self, scope: Scope) -> int:
+        return self._reader.lacks_index(scope)[1]
+
+    @override
+    def after_bulk(
+        self,
+        scope: Scope,
+        *,
+        owner: str,
+        now: datetime,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> str | None:
+        model, _ = self._reader.lacks_index(scope)
+        if model is None:
+            return None
+        from engramia_core.stores.postgres_bulk import build_after_bulk
+
+        told = build_after_bulk(
+            self.url, model, self._place, owner=owner, now=now, progress=progress
+        )
+        self._reader.forget()
+        return told
+
+    @override
     def schema_revision(self) -> str:
         return self._revision
 
@@ -288,15 +294,6 @@ class PostgresStore(PatternStore):
     def close(self) -> None:
         self._engine.dispose()
 
-    def _is_indexed(self, connection: Connection, model: EmbeddingModel) -> bool:
-        """Whether the model's index is there and valid, as known for at most half a minute."""
-        known = self._indexed.get(model)
-        now = time.monotonic()
-        if known is None or now - known[0] > _BELIEVED_S:
-            is_valid = postgres_checks.is_valid_index(connection, postgres_search.index_name(model))
-            known = self._indexed[model] = now, is_valid
-        return known[1]
-
     @contextmanager
     def _session(self) -> Iterator[Connection]:
         """A transaction that belongs to no scope, and sees no scope's rows."""
@@ -304,29 +301,35 @@ class PostgresStore(PatternStore):
             yield connection
 
     @contextmanager
-    def _reading(self, scope: Scope, *, isolation: str = "READ COMMITTED") -> Iterator[Connection]:
+    def _reading(
+        self,
+        scope: Scope,
+        *,
+        isolation: str = "READ COMMITTED",
+        lock_timeout_s: int | None = None,
+    ) -> Iterator[Connection]:
         """A transaction of one scope."""
-        with translated(self._place), self._engine.connect() as connection:
-            connection.execution_options(isolation_level=isolation)
-            with connection.begin():
-                set_scope(connection, scope)
+        with translated(self._place), self._begun(scope, isolation, lock_timeout_s) as connection:
+            transaction = connection.get_transaction()
+            assert transaction is not None  # just begun
+            with transaction:
                 yield connection
 
+    def _begun(self, scope: Scope, isolation: str, lock_timeout_s: int | None) -> Connection:
+        """A connection in a transaction of one scope; one that was not alive any more is replaced."""
 
-def _take_turn(connection: Connection, scope: Scope, now: datetime) -> None:
-    """Wait until nobody else writes to the scope, and make it known if it is new."""
-    cursor = connection.connection.cursor()
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_TIMEOUT_S}s",))
-    cursor.close()
-    turn = select(t.projects.c.live).where(in_scope(t.projects, scope)).with_for_update()
-    if connection.execute(turn).one_or_none() is None:
-        tenant, project = scope.tenant_id, scope.project_id
-        connection.execute(
-            insert(t.tenants).values(tenant_id=tenant, created_at=now).on_conflict_do_nothing()
-        )
-        connection.execute(
-            insert(t.projects)
-            .values(tenant_id=tenant, project_id=project, created_at=now, live=0)
-            .on_conflict_do_nothing()
-        )
-        connection.execute(turn)
+        def begin() -> Connection:
+            connection = self._engine.connect()
+            try:
+                if isolation != "READ COMMITTED":
+                    connection.execution_options(isolation_level=isolation)
+                connection.begin()
+                set_scope(connection, scope, lock_timeout_s=lock_timeout_s)
+            except BaseException as error:
+                if is_lost(error):
+                    connection.invalidate()
+                connection.close()
+                raise
+            return connection
+
+        return retried(self._engine, begin)

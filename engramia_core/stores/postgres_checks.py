@@ -8,6 +8,7 @@ from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, func, 
 
 from engramia_core.database.isolation import APPLICATION_ROLE, POLICY
 from engramia_core.database.schema import metadata
+from engramia_core.stores.postgres_ask import Question
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,10 +40,15 @@ _pg_roles = Table(
 )
 
 
-def is_valid_index(connection: Connection, name: str) -> bool:
-    """Whether an index of that name is there and may be used."""
-    found = select(_pg_index.c.indisvalid).where(_pg_index.c.indexrelid == func.to_regclass(name))
-    return bool(connection.execute(found).scalar_one_or_none())
+_ROWS_OF_INDEX = (
+    "SELECT greatest(c.reltuples, 0)::bigint FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+    " WHERE i.indexrelid = to_regclass(%(name)s) AND i.indisvalid"
+)
+
+
+def rows_of_index(name: str) -> Question:
+    """How many rows a valid index of that name holds, as the server estimated last; no answer when there is none."""
+    return Question(_ROWS_OF_INDEX, {"name": name})
 
 
 def problems(connection: Connection) -> list[str]:

@@ -27,9 +27,10 @@ LOCK_TIMEOUT_S = 30
 _OLDEST_SERVER = 15
 _OLDEST_PGVECTOR = (0, 8)
 
-_SET_SCOPE = (
+SET_SCOPE = (
     f"SELECT set_config('{TENANT_SETTING}', %s, true), set_config('{PROJECT_SETTING}', %s, true)"
 )
+_SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 _available_extensions = Table(
     "pg_available_extensions",
     MetaData(),
@@ -60,20 +61,26 @@ def shown(url: URL) -> str:
 
 
 def postgres_engine(
-    url: URL, *, as_owner: bool = False, pool_size: int = 5, is_replica: bool = False
+    url: URL,
+    *,
+    as_owner: bool = False,
+    pool_size: int = 5,
+    is_replica: bool = False,
+    is_tested: bool = True,
 ) -> Engine:
     """An engine for the database at ``url``.
 
     Its sessions act under the application's role, to which row-level security applies, unless ``as_owner``: then they
     are the login's own, for migrations and for what concerns every scope. They speak UTC, know the type ``vector``,
-    are tested before use, so that a server that was restarted is found again, and give up a statement after a minute.
+    are tested before use, so that a server that was restarted is found again (unless who uses them sees to that
+    itself), and give up a statement after a minute.
     """
     engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=2 * pool_size,
         pool_timeout=LOCK_TIMEOUT_S,
-        pool_pre_ping=True,
+        pool_pre_ping=is_tested,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "engramia"},
     )
     vector: list[TypeInfo] = []
@@ -99,16 +106,20 @@ def postgres_engine(
     return engine
 
 
-def set_scope(connection: Connection, scope: Scope) -> None:
+def set_scope(connection: Connection, scope: Scope, *, lock_timeout_s: int | None = None) -> None:
     """Say for this transaction whose rows are meant; without it row-level security shows none."""
-    set_names(connection, scope.tenant_id, scope.project_id)
+    set_names(connection, scope.tenant_id, scope.project_id, lock_timeout_s=lock_timeout_s)
 
 
-def set_names(connection: Connection, tenant_id: str, project_id: str) -> None:
-    """``set_scope`` by the names themselves."""
-    cursor = connection.connection.cursor()
-    cursor.execute(_SET_SCOPE, (tenant_id, project_id))
-    cursor.close()
+def set_names(
+    connection: Connection, tenant_id: str, project_id: str, *, lock_timeout_s: int | None = None
+) -> None:
+    """``set_scope`` by the names themselves, and if wanted how long to wait for locks; sent together with BEGIN."""
+    driver: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    with driver.pipeline():
+        driver.execute(SET_SCOPE, (tenant_id, project_id))
+        if lock_timeout_s is not None:
+            driver.execute(_SET_LOCK_TIMEOUT, (f"{lock_timeout_s}s",))
 
 
 def refuse_to_filter(connection: Connection) -> None:

@@ -46,7 +46,7 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ..
             f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {table.name}) ON COMMIT DELETE ROWS"
         )
         with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types([_type_of(column.type) for column in table.c])
+            copy.set_types([type_of(column.type) for column in table.c])
             for row in rows:
                 copy.write_row(row)
         cursor.execute(
@@ -55,5 +55,6 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ..
         cursor.execute(f"TRUNCATE {incoming}")
 
 
-def _type_of(column: object) -> str:
+def type_of(column: object) -> str:
+    """What PostgreSQL calls the type of a column, for a binary COPY."""
     return next(name for kind, name in _TYPES if isinstance(column, kind))

@@ -12,38 +12,63 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Double, Select, and_, bindparam, cast, extract, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    Double,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    extract,
+    literal_column,
+    select,
+)
 from sqlalchemy.types import NullType, UserDefinedType
 
 from engramia_core.database import tables as t
+from engramia_core.database.columns import name_type, vector_dimensions
 from engramia_core.memory.store import NEAREST, Candidates, EmbeddingModel
-from engramia_core.stores.relational.compiled import CompiledStatement
+from engramia_core.stores.postgres_ask import Asking, Question
 from engramia_core.stores.relational.filtering import passing
 from engramia_core.stores.relational.reads import LIVE
-from engramia_core.stores.relational.rows import in_scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement
 
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.filters import Filters
     from engramia_core.scope import Scope
 
 EXACT_UP_TO = 3_000
-"""Scopes of up to so many live patterns are searched exactly."""
-_EF_SEARCH = (200, 1_000)
+"""Scopes of up to so many live patterns are always searched exactly."""
+_SHARE = 4.0
+"""How many vectors an exact search looks at in the time in which the index proposes one."""
+_EF_SEARCH = (400, 1_000)
 """How many candidates the index keeps while it searches: at least, and pgvector's most."""
+_LEAST_ASKED = 64
+"""The index is asked for so many at least: the first five of them are better than five that it stops at."""
+_SCANNED = (20_000, 4)
+"""How many vectors the index may propose before it gives up: at least, and so many times those expected."""
 MOST_DIMENSIONS = 2_000
 """Longer vectors are indexed in half precision, up to twice as many."""
 _TIE_DIGITS = 6
 
 _USE_INDEX = (
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),"
-    " set_config('hnsw.ef_search', %s, true), set_config('enable_sort', 'off', true)"
+    " set_config('hnsw.ef_search', %(ef)s, true), set_config('hnsw.max_scan_tuples', %(scanned)s, true),"
+    " set_config('hnsw.scan_mem_multiplier', '4', true), set_config('enable_sort', 'off', true),"
+    " set_config('jit', 'off', true)"
 )
-_STATE = CompiledStatement(
+_SEARCH_ALL = (
+    "SELECT set_config('jit', 'off', true),"
+    " set_config('max_parallel_workers_per_gather', %(workers)s, true)"
+)
+_ALONE_UP_TO = 20_000
+"""So many patterns are searched sooner than other workers are started."""
+STATE = Asking(
     select(t.models.c.model_id, t.models.c.dimensions, t.projects.c.live)
     .join(
         t.projects,
@@ -58,6 +83,14 @@ _STATE = CompiledStatement(
         t.models.c.is_active,
     )
 )
+_VECTORS = Asking(
+    select(t.embeddings.c.key, t.embeddings.c.vector).where(
+        t.embeddings.c.tenant_id == bindparam("tenant_id"),
+        t.embeddings.c.project_id == bindparam("project_id"),
+        t.embeddings.c.model_id == bindparam("model_id"),
+        t.embeddings.c.key == any_(bindparam("keys", type_=ARRAY(name_type()))),
+    )
+)
 
 
 class Asked(NamedTuple):
@@ -68,14 +101,29 @@ class Asked(NamedTuple):
     limit: int
 
 
-def state(connection: Connection, scope: Scope) -> tuple[EmbeddingModel | None, int]:
-    """The scope's model, and how many live patterns it has."""
-    where = {"tenant_id": scope.tenant_id, "project_id": scope.project_id}
-    rows = _STATE.rows(connection, where)
+class ScopeState(NamedTuple):
+    """A scope's model, ``None`` before its first vector, and how many live patterns it has."""
+
+    model: EmbeddingModel | None
+    live: int
+
+
+def state_of(rows: Sequence[Sequence[Any]]) -> ScopeState:
+    """The state in the rows that answer ``STATE``."""
     if not rows:
-        return None, 0
+        return ScopeState(None, 0)
     ((model_id, dimensions, live),) = rows
-    return EmbeddingModel(model_id, dimensions), live
+    return ScopeState(EmbeddingModel(model_id, dimensions), live)
+
+
+def is_index_quicker(live: int, limit: int, indexed: int) -> bool:
+    """Whether ``limit`` of a scope's ``live`` patterns are found sooner by an index of ``indexed`` vectors.
+
+    The index proposes vectors of every scope, nearest first: to find ``limit`` of this one it must propose
+    ``limit * indexed / live``. An exact search looks at the ``live`` ones.
+    """
+    proposed = max(limit, _LEAST_ASKED) * max(indexed, live) / max(live, 1)
+    return live > EXACT_UP_TO and live > _SHARE * proposed
 
 
 def index_name(model: EmbeddingModel) -> str:
@@ -91,34 +139,35 @@ def indexed_type(model: EmbeddingModel) -> str | None:
     return f"halfvec({model.dimensions})" if model.dimensions <= 2 * MOST_DIMENSIONS else None
 
 
-def search(
-    connection: Connection, scope: Scope, asked: Asked, *, model: EmbeddingModel, by_index: bool
-) -> list[Sequence[Any]]:
-    """Rows of key, cosine similarity, quality and seconds since 1970, nearest first."""
-    if by_index:
-        least, most = _EF_SEARCH
-        cursor = connection.connection.cursor()
-        cursor.execute(_USE_INDEX, (str(min(max(asked.limit, least), most)),))
-        cursor.close()
-    values = {
-        "tenant_id": scope.tenant_id,
-        "project_id": scope.project_id,
-        "query": asked.query,
-        "most": asked.limit,
+def questions(
+    scope: Scope, asked: Asked, model: EmbeddingModel, *, live: int, indexed: int | None
+) -> list[Question]:
+    """What to ask for rows of key, negative cosine similarity, quality and seconds since 1970; the last question gives them.
+
+    ``indexed`` is how many vectors the index holds that is to be used; ``None`` for an exact search.
+    """
+    by_index = indexed is not None
+    nearest = _nearest_of(model, asked.filters, by_index=by_index)
+    most = asked.limit if indexed is None else max(asked.limit, _LEAST_ASKED)
+    found = nearest.of(scope, query=asked.query, most=most)
+    if indexed is None:
+        workers = "0" if live <= _ALONE_UP_TO else "2"
+        return [Question(_SEARCH_ALL, {"workers": workers}), found]
+    (least, largest), (scanned, times) = _EF_SEARCH, _SCANNED
+    expected = asked.limit * max(indexed, live) // max(live, 1)
+    settings = {
+        "ef": str(min(max(asked.limit, least), largest)),
+        "scanned": str(min(max(scanned, times * expected), 2**31 - 1)),
     }
-    if not asked.filters:
-        statement = _unfiltered(model.model_id, model.dimensions, by_index=by_index)
-        return list(statement.rows(connection, values))
-    filtered = _nearest(model, by_index=by_index).where(*passing(asked.filters))
-    return [tuple(row) for row in connection.execute(filtered, values)]
+    return [Question(_USE_INDEX, settings), found]
 
 
-def candidates(rows: Sequence[Sequence[Any]], searched: int) -> Candidates:
-    """The rows of ``search``, in order."""
+def candidates(rows: Sequence[Sequence[Any]], searched: int, limit: int) -> Candidates:
+    """The first ``limit`` of the rows that were found, in order."""
     keys = [row[0] for row in rows]
-    found = np.array([row[1] for row in rows], dtype=np.float32)
+    found = -np.array([row[1] for row in rows], dtype=np.float32)
     similarity = np.clip(found, 0, 1).round(_TIE_DIGITS).astype(np.float32, copy=False)
-    order = np.lexsort((np.array(keys, dtype="S64"), -similarity))
+    order = np.lexsort((np.array(keys, dtype="S64"), -similarity))[:limit]
     quality = np.array([np.nan if row[2] is None else row[2] for row in rows], dtype=np.float32)
     updated_at_s = np.array([row[3] for row in rows], dtype=np.float64)
     return Candidates(
@@ -130,19 +179,18 @@ def candidates(rows: Sequence[Sequence[Any]], searched: int) -> Candidates:
     )
 
 
+def vectors_of(scope: Scope, found: Candidates, model: EmbeddingModel) -> Question:
+    """What to ask for the vectors of the first candidates."""
+    return _VECTORS.of(scope, keys=found.keys[:NEAREST], model_id=model.model_id)
+
+
 def with_vectors(
-    connection: Connection, scope: Scope, found: Candidates, *, model: EmbeddingModel
+    found: Candidates, rows: Sequence[Sequence[Any]], model: EmbeddingModel
 ) -> Candidates:
     """``found`` with the vectors of its first candidates: those that were not purged a moment ago."""
-    first = found.keys[:NEAREST]
-    statement = select(t.embeddings.c.key, t.embeddings.c.vector).where(
-        in_scope(t.embeddings, scope),
-        t.embeddings.c.model_id == model.model_id,
-        t.embeddings.c.key.in_(first),
-    )
-    vectors = {row.key: row.vector for row in connection.execute(statement)}
-    rows = [vectors[key] for key in first if key in vectors]
-    return found._replace(nearest=np.array(rows, np.float32).reshape(-1, model.dimensions))
+    by_key = {key: vector.to_numpy() for key, vector in rows}
+    near = [by_key[key] for key in found.keys[:NEAREST] if key in by_key]
+    return found._replace(nearest=np.array(near, np.float32).reshape(-1, model.dimensions))
 
 
 class _Indexed(UserDefinedType[Any]):
@@ -158,9 +206,9 @@ class _Indexed(UserDefinedType[Any]):
         return self.name
 
 
-@lru_cache(maxsize=64)
-def _unfiltered(model_id: str, dimensions: int, *, by_index: bool) -> CompiledStatement:
-    return CompiledStatement(_nearest(EmbeddingModel(model_id, dimensions), by_index=by_index))
+@lru_cache(maxsize=256)
+def _nearest_of(model: EmbeddingModel, filters: Filters, *, by_index: bool) -> Asking:
+    return Asking(_nearest(model, by_index=by_index).where(*passing(filters)))
 
 
 def _nearest(model: EmbeddingModel, *, by_index: bool) -> Select[Any]:
@@ -171,14 +219,16 @@ def _nearest(model: EmbeddingModel, *, by_index: bool) -> Select[Any]:
     """
     vector: ColumnElement[Any] = t.embeddings.c.vector
     query: ColumnElement[Any] = bindparam("query", type_=NullType())
+    indexed: list[ColumnElement[bool]] = []
     if by_index:
+        indexed.append(vector_dimensions(vector) == literal_column(str(model.dimensions)))
         vector, query = cast(vector, _Indexed(model)), cast(query, _Indexed(model))
     away: ColumnElement[float] = vector.op("<#>", return_type=Double())(query)
     named = "'" + model.model_id.replace("'", "''").replace("%", "%%") + "'"
     return (
         select(
             t.embeddings.c.key,
-            (-away).label("similarity"),
+            away.label("away"),  # as it is sorted by: else the vectors would be sorted too
             t.patterns.c.quality,
             cast(extract("epoch", t.patterns.c.updated_at), Double),
         )
@@ -195,6 +245,7 @@ def _nearest(model: EmbeddingModel, *, by_index: bool) -> Select[Any]:
             t.embeddings.c.tenant_id == bindparam("tenant_id"),
             t.embeddings.c.project_id == bindparam("project_id"),
             t.embeddings.c.model_id == literal_column(named),
+            *indexed,
             LIVE,
         )
         .order_by(away)

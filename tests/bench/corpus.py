@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 from typing_extensions import override
 
+from engramia_core.embeddings.minilm import MiniLMEmbeddings
 from engramia_core.memory.aging import SURVIVAL_PER_WEEK, forgotten_at
 from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
 from engramia_core.memory.floor import FieldFloor
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 DIMENSIONS = 384
 _CLUSTERS = 200
 _SPREAD = 0.04
-_REAL_TASKS = Path(__file__).parents[1] / "data" / "recall" / "paraphrases_plain.ndjson"
+_REAL = Path(__file__).parents[1] / "data" / "recall"
+_REAL_TASKS = _REAL / "paraphrases_plain.ndjson"
 _SKILLS = 45
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -88,6 +90,34 @@ def vectors(count: int, seed: int) -> Matrix:
     rows = centres[numbers.integers(0, _CLUSTERS, count)] + _SPREAD * noise
     found: Matrix = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return found
+
+
+def real_like(count: int, seed: int) -> Matrix:
+    """Unit vectors that lie as a model's do: real tasks' own, each a topic as frequent as words are, and what differs
+    within a topic in the directions in which real tasks differ: ``(count, 384)`` float32.
+    """
+    topics = MiniLMEmbeddings().embed(sorted(_real_texts()))
+    numbers = np.random.default_rng(seed)
+    shares = 1.0 / np.arange(1, len(topics) + 1)
+    order = np.random.default_rng(7).permutation(len(topics))
+    topic = order[numbers.choice(len(topics), count, p=shares / shares.sum())]
+    deviations, axes = np.linalg.eigh(np.cov(topics.T))
+    spread = (np.sqrt(np.maximum(deviations, 0))[:, None] * axes.T).astype(np.float32)
+    rows = np.empty((count, DIMENSIONS), dtype=np.float32)
+    for start in range(0, count, 10_000):
+        here = topic[start : start + 10_000]
+        away = numbers.uniform(0.3, 1.2, (len(here), 1)).astype(np.float32)
+        noise = numbers.standard_normal((len(here), DIMENSIONS)).astype(np.float32)
+        rows[start : start + len(here)] = topics[here] + away * (noise @ spread)
+    found: Matrix = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return found
+
+
+def _real_texts() -> set[str]:
+    """The tasks and questions of the recall tests."""
+    lines = (line for file in _REAL.glob("*.ndjson") for line in file.read_bytes().splitlines())
+    said = [orjson.loads(line) for line in lines]
+    return {each[name] for each in said for name in ("task", "query") if name in each}
 
 
 def records(names: Sequence[str], rows: Matrix, *, fading: float = 0.0) -> Iterator[Record]:

@@ -10,18 +10,24 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.main import get_command
 
-from docs.json_output import ANSWERS, schema
+from docs.json_output import ANSWERS, ON_A_SERVER, schema
 from engramia_cli.app import app
 from engramia_cli.exits import PROBLEMS_FOUND
 from engramia_cli.tree import ENTRIES
+from engramia_core.scope import Scope
+from tests.bench.corpus import vectors
+from tests.bench.postgres_fill import fill_scopes
+from tests.cli.operator import Operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from docs.json_output import Answer
-    from tests.cli.operator import Operator
+    from tests.postgres.server import Server
 
 SCHEMA = schema()
+IN_A_DIRECTORY = [answer for answer in ANSWERS if answer.command not in ON_A_SERVER]
 BATCH = (
     '{"task": "Rotate a log file", "code": "pass"}\n{"task": "Tail a log file", "code": "pass"}\n'
 )
@@ -58,7 +64,7 @@ def test_every_command_has_its_answer() -> None:
     assert {answer.command.partition(" --")[0] for answer in ANSWERS} == there
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.command)
+@pytest.mark.parametrize("answer", IN_A_DIRECTORY, ids=lambda answer: answer.command)
 def test_an_answer_is_as_the_schema_says(answer: Answer, prepared: Operator) -> None:
     words = shlex.split(f"{answer.command} {answer.arguments}")
     if words[0] == "aging" and len(words) > 1 and words[1] in {"undo", "runs"}:
@@ -74,6 +80,18 @@ def test_an_answer_is_as_the_schema_says(answer: Answer, prepared: Operator) -> 
     document = asked.json
     assert document != []
     assert problems(answer.command, document) == []
+
+
+@pytest.mark.parametrize("command", sorted(ON_A_SERVER))
+def test_an_answer_about_a_server_is_as_the_schema_says(
+    command: str, postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.migrated()
+    fill_scopes(url, "given", {Scope("small"): vectors(10, 2)})
+    shell = Operator(tmp_path, environment={"ENGRAMIA_DATABASE_URL": url})
+    document = shell.json(*command.split(), "--model", "given", "--plan")
+    assert len(document["indexes"]) == 1
+    assert problems(command, document) == []
 
 
 def test_the_schema_is_one_and_strict() -> None:

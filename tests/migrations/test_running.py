@@ -140,7 +140,7 @@ def test_a_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
     assert [str(copy) for copy in copies] == [report.backup]
     with closing(sqlite3.connect(report.backup)) as copy:
         for table, number in rows.items():
-            assert copy.execute(f"SELECT count(*) FROM {table}").fetchone() == (number,)  # noqa: S608
+            assert copy.execute(f"SELECT count(*) FROM {table}").fetchone() == (number,)
         assert copy.execute("SELECT * FROM alembic_version").fetchone() == ("0002",)
 
 

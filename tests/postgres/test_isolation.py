@@ -19,6 +19,7 @@ from engramia_core.memory.store import Action, AgingRun, EmbeddingModel, Kept, R
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.stores.postgres import PostgresStore
+from engramia_core.stores.postgres_reader import PostgresReader
 from engramia_core.testing.builders import (
     MODEL,
     a_cluster,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engramia_core.memory.store import StoreWriter
+    from engramia_core.stores.postgres_ask import Question
     from tests.postgres.server import Server
 
 VICTIM = Scope("victim", "shop")
@@ -53,13 +55,35 @@ class ConfusedStore(PostgresStore):
 
     @override
     @contextmanager
-    def _reading(self, scope: Scope, *, isolation: str = "READ COMMITTED") -> Iterator[Connection]:
+    def _reading(
+        self,
+        scope: Scope,
+        *,
+        isolation: str = "READ COMMITTED",
+        lock_timeout_s: int | None = None,
+    ) -> Iterator[Connection]:
         if self.truly is None:
             with self._session() as connection:
                 yield connection
         else:
-            with super()._reading(self.truly, isolation=isolation) as connection:
+            with super()._reading(
+                self.truly, isolation=isolation, lock_timeout_s=lock_timeout_s
+            ) as connection:
                 yield connection
+
+
+class ConfusedReader(PostgresReader):
+    """Does the same with what is read in one round trip."""
+
+    truly: Scope | None
+
+    @override
+    def _ask(self, scope: Scope, *questions: Question) -> list[list[tuple[Any, ...]]]:
+        if self.truly is not None:
+            return super()._ask(self.truly, *questions)
+        with self._engine.begin() as connection:
+            driver: Any = connection.connection.driver_connection
+            return [driver.execute(asked.sql, asked.values).fetchall() for asked in questions]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +111,9 @@ def confused(
 ) -> Iterator[ConfusedStore]:
     assert victim.live_count(VICTIM) == 1
     store = ConfusedStore(database)
-    store.truly = request.param
+    reader = ConfusedReader(store._engine, store.place)
+    store.truly = reader.truly = request.param
+    store._reader = reader
     yield store
     store.close()
 

@@ -1,0 +1,201 @@
+"""``engramia db``: the database under the memory."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engramia_cli.exits import PROBLEMS_FOUND
+from engramia_cli.options import Command, Plan, new_app
+from engramia_cli.output import json_or, write
+from engramia_cli.terminal import printable, style, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engramia_core.maintenance.indexing import IndexReport
+    from engramia_core.stores.postgres_build import Progress
+
+app = new_app(group=True)
+
+Model = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Of this model only.  [all in use]")
+]
+Memory = Annotated[
+    int, typer.Option("--memory", metavar="MB", min=64, help="What a build may take at most.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", metavar="N", min=0, max=64, help="Processes that help it.")
+]
+_CLEAR_LINE = "\r\x1b[K"
+
+
+@app.callback()
+def db() -> None:
+    """Look into the database, build its indexes, vacuum it.
+
+    engramia db inspect
+    engramia db index --plan
+    """
+
+
+@app.command("index", cls=Command)
+def index_command(
+    ctx: typer.Context,
+    model: Model = None,
+    memory: Memory = 2_000,
+    workers: Workers = 2,
+    plan: Plan = False,
+) -> None:
+    """Build the vector indexes that are missing.
+
+    engramia db index --plan
+    engramia db index --model all-MiniLM-L6-v2-int8
+
+    A model has one as soon as a scope has more than 3,000 patterns; with --model also before. Learning and recalling
+    go on meanwhile. Interrupted, the same command begins that index anew.
+    """
+    _show(ctx, _index(ctx, model, memory, workers, plan=plan, rebuild=False))
+
+
+@app.command("reindex-index", cls=Command)
+def reindex_index_command(
+    ctx: typer.Context,
+    model: Model = None,
+    memory: Memory = 2_000,
+    workers: Workers = 2,
+    plan: Plan = False,
+) -> None:
+    """Make the vector indexes anew, beside the old ones.
+
+    engramia db reindex-index --plan
+    engramia db reindex-index --model all-MiniLM-L6-v2-int8
+
+    For an index that has grown by many deletions, or that finds too little (engramia db inspect). No pattern is
+    embedded again: that is engramia reindex.
+    """
+    _show(ctx, _index(ctx, model, memory, workers, plan=plan, rebuild=True))
+
+
+def _index(
+    ctx: typer.Context, model: str | None, memory: int, workers: int, *, plan: bool, rebuild: bool
+) -> IndexReport:
+    from engramia_core.library import this_process, utc_now
+    from engramia_core.maintenance.indexing import plan_indexes, run_indexes
+    from engramia_core.stores.postgres_build import Build
+
+    report = plan_indexes(ctx.obj.database, model_id=model, rebuild=rebuild)
+    if plan:
+        return report
+    with _line_cleared():
+        return run_indexes(
+            ctx.obj.database,
+            report,
+            owner=this_process(),
+            now=utc_now(),
+            settings=Build(memory, workers),
+            progress=_tell,
+        )
+
+
+def _tell(step: Progress) -> None:
+    """Show on a terminal how far a build is, and who holds it up."""
+    if sys.stderr.isatty():
+        share = f" {100 * step.done / step.total:.0f} %" if step.total else ""
+        waiting = f", waits for {step.waits_for}" if step.waits_for else ""
+        sys.stderr.write(f"{_CLEAR_LINE}{step.phase}{share}{waiting}")
+        sys.stderr.flush()
+
+
+def _show(ctx: typer.Context, report: IndexReport) -> None:
+    if json_or(ctx, report):
+        return
+    if not report.indexes:
+        write("no scope has an embedding model yet")
+        return
+    verbs = {"build": ("to build", "built"), "rebuild": ("to rebuild", "rebuilt")}
+    rows = []
+    for step in report.indexes:
+        what = "nothing to do"
+        if step.action in verbs:
+            what = verbs[step.action][not report.planned]
+            took = f" in {step.seconds:,.1f} s" if step.seconds is not None else ""
+            what += f"{took}, about {step.memory_mb:,} MB"
+        rows.append((printable(step.model_id), f"{step.vectors:,}", step.state, step.index, what))
+    table(("model", "vectors", "was" if not report.planned else "is", "index", "done"), rows)
+
+
+@app.command("inspect", cls=Command)
+def inspect_command(
+    ctx: typer.Context,
+    sample: Annotated[
+        int,
+        typer.Option(min=0, max=1_000, metavar="N", help="Search for so many stored vectors."),
+    ] = 20,
+) -> None:
+    """Look into the database: what is slow, in the way, or wrong.
+
+    engramia db inspect
+    engramia db inspect --sample 100 --output json
+
+    On PostgreSQL: the indexes and what they find of what there is, dead rows, sessions and locks, slow statements,
+    settings, replicas. On SQLite: pages, the log, whether the file is whole. The exit code is 7 when something is wrong.
+    """
+    from engramia_core.maintenance.inspection import inspect
+
+    found = inspect(ctx.obj.database, sample=sample)
+    if not json_or(ctx, found):
+        write(printable(found.place))
+        for section in found.sections:
+            write(f"\n{style(section.title, '1')}")
+            for fact in section.facts:
+                mark = style("FAIL ", "31") if fact.is_problem else ""
+                write(f"  {printable(fact.name)}  {mark}{printable(fact.text)}")
+                if fact.remedy:
+                    write(f"      {printable(ctx.obj.typed(fact.remedy))}")
+    if found.problems:
+        raise typer.Exit(PROBLEMS_FOUND)
+
+
+@app.command("vacuum", cls=Command)
+def vacuum_command(
+    ctx: typer.Context,
+    table_name: Annotated[
+        str | None, typer.Option("--table", metavar="NAME", help="This table only.  [all]")
+    ] = None,
+    plan: Plan = False,
+) -> None:
+    """Give back what deleted rows took.
+
+    engramia db vacuum --plan
+    engramia db vacuum --table engramia_data
+
+    On PostgreSQL nobody waits, and autovacuum does the same by itself, later. SQLite writes its file anew: writers wait.
+    """
+    from engramia_core.maintenance.vacuum import plan_vacuum, run_vacuum
+
+    report = plan_vacuum(ctx.obj.database, table=table_name)
+    if not plan:
+        with _line_cleared():
+            report = run_vacuum(ctx.obj.database, report, progress=_tell)
+    if json_or(ctx, report):
+        return
+    for step in report.steps:
+        took = "" if step.seconds is None else f" ({step.seconds:,.2f} s)"
+        write(f"{step.statement}{took}: {step.why}")
+    sizes = f"{report.bytes_before / 1e6:,.1f} MB"
+    if report.bytes_after is not None:
+        sizes += f" before, {report.bytes_after / 1e6:,.1f} MB after"
+    write(sizes)
+
+
+@contextmanager
+def _line_cleared() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if sys.stderr.isatty():
+            sys.stderr.write(_CLEAR_LINE)
