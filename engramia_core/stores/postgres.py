@@ -23,6 +23,7 @@ from engramia_core.memory.store import (
     EmbeddingModel,
     Event,
     Kept,
+    KnownModel,
     PatternStore,
     Record,
     StoreWriter,
@@ -150,9 +151,18 @@ class PostgresStore(PatternStore):
             )
 
     @override
-    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+    def nearest(
+        self,
+        scope: Scope,
+        query: Vector,
+        *,
+        filters: Filters,
+        limit: int,
+        model: EmbeddingModel | None = None,
+    ) -> Candidates:
         with self._reading(scope) as connection:
-            model, live = postgres_search.state(connection, scope)
+            active, live = postgres_search.state(connection, scope)
+            model = model or active
             if model is None:
                 return lexical_search.candidates_of([])
             asked = postgres_search.Asked(query, filters, limit)
@@ -179,9 +189,11 @@ class PostgresStore(PatternStore):
             return reads.history(connection, scope, key)
 
     @override
-    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+    def records(
+        self, scope: Scope, *, with_vectors: bool, model: EmbeddingModel | None = None
+    ) -> Iterator[Record]:
         with self._reading(scope, isolation="REPEATABLE READ") as connection:
-            model = reads.model(connection, scope) if with_vectors else None
+            model = (model or reads.model(connection, scope)) if with_vectors else None
             model_id = model.model_id if model else None
             yield from reads.records(connection, scope, model_id=model_id)
 
@@ -216,11 +228,16 @@ class PostgresStore(PatternStore):
             return reads.in_trash(connection, scope, run=run, until=until)
 
     @override
-    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+    def without_vector(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        model: EmbeddingModel | None = None,
+        after: str = "",
+    ) -> list[Pattern]:
         with self._reading(scope) as connection:
-            model = reads.model(connection, scope)
-            model_id = model.model_id if model else None
-            return reads.without_vector(connection, scope, model_id, limit=limit)
+            return reads.without_vector(connection, scope, model, limit=limit, after=after)
 
     @override
     def known_vectors(
@@ -244,6 +261,15 @@ class PostgresStore(PatternStore):
     def model(self, scope: Scope) -> EmbeddingModel | None:
         with self._reading(scope) as connection:
             return reads.model(connection, scope)
+
+    @override
+    def models(self, scope: Scope) -> list[KnownModel]:
+        with self._reading(scope) as connection:
+            return reads.models(connection, scope)
+
+    @override
+    def ready_to_search(self, scope: Scope, model: EmbeddingModel) -> None:
+        """Nothing: no index is made by this version."""
 
     @override
     def clusters(self, scope: Scope) -> list[Cluster]:
