@@ -60,7 +60,7 @@ def reindex(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Embed again, for another model or after a repair.
+    """Change the embedding model under use, or embed again after a repair.
 
     engramia reindex --plan
     engramia reindex --model openai:text-embedding-3-small --max-per-second 50

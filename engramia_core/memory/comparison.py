@@ -48,14 +48,18 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Recall by the model before and by the model after. A quality is known of golden questions only."""
+    """Recall by the model before and by the model after."""
 
     questions: int
+    """How many were asked of both."""
     is_golden: bool
+    """Whether they were golden questions; else stored tasks."""
     agreement: float
     """The mean share of the first five answers that both models give, 0..1, whatever their order."""
     before: Quality | None
+    """How well the model before answers; ``null`` without golden questions."""
     after: Quality | None
+    """How well the model after answers; ``null`` without golden questions."""
 
 
 def read_golden(lines: Iterable[bytes]) -> tuple[Golden, ...]:

@@ -35,10 +35,11 @@ class Estimate:
     texts: int
     """Different texts that the model would be asked for."""
     tokens: int
+    """A token is taken as four characters."""
     usd: float | None
-    """``None`` when the price is not known."""
+    """US dollars; ``null`` when the price is not known."""
     seconds: float | None
-    """``None`` when that cannot be tried for nothing."""
+    """``null`` when that cannot be tried for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,11 @@ class ReindexReport:
     switched: bool = False
     """Whether the scope's model was changed."""
     comparison: Comparison | None = None
+    """Recall by both models, before the change."""
     not_compared: str | None = None
     """Why there is no comparison, where one would be due."""
     estimate: Estimate | None = None
+    """Of a plan only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,10 @@ class Reindexing:
 
 @dataclass(frozen=True, slots=True)
 class DropReport:
-    """What was removed: each model that is not the scope's, with the number of its vectors."""
+    """What was removed for good."""
 
     dropped: tuple[KnownModel, ...]
+    """The models that were not the scope's, with the vectors that they had."""
 
 
 def reindex(

@@ -67,6 +67,7 @@ class KnownModel:
     is_active: bool
     """Whether it is the scope's: the one it is searched by."""
     vectors: int
+    """How many patterns have one, in the trash or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engramia_core.library import Memory
     from tests.postgres.server import Server
 
-PATTERNS = 300
+PATTERNS = 200
 KILLS = 6
 TIMEOUT_S = 300
 SCOPE = Scope()
