@@ -48,7 +48,7 @@ from engramia_core.memory.feedback import DecayReport, Issue
 from engramia_core.memory.learn import Learned
 from engramia_core.memory.prune import AgingReport, UndoReport
 from engramia_core.memory.recall_report import RecallReport
-from engramia_core.memory.reindex import ReindexReport
+from engramia_core.memory.reindex import DropReport, ReindexReport
 from engramia_core.memory.store import AgingRun, Event
 from engramia_core.memory.transfer import ImportReport
 from engramia_core.memory.upkeep import Moved, Refined, Reused
@@ -99,6 +99,7 @@ ANSWERS: Final = (
     Answer("migrate plan", MigrationPlan),
     Answer("migrate up", MigrationReport),
     Answer("migrate down", MigrationReport, "--yes"),
+    Answer("reindex --drop-old", DropReport),
     Answer("status", reports.Status),
     Answer("tenants list", list[Tenant]),
     Answer("tenants create", Tenant, "umbrella"),

@@ -78,6 +78,12 @@ class CliContext:
         """The memory that the settings name; ``NotFound`` when there is none."""
         return self._open(create=False)
 
+    def provider(self, name: str) -> EmbeddingProvider | None:
+        """The embedding provider of that name, whatever the settings choose."""
+        from engramia_core import installation
+
+        return (self.provider_of or installation.provider)(self.settings.but("embeddings", name))
+
     @cached_property
     def actor(self) -> Actor:
         """Who types, and why, for the audit trail."""

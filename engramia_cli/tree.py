@@ -34,7 +34,9 @@ UPKEEP = (
     Entry("export", "transfer", "Write the memory as NDJSON.", "export"),
     Entry("import", "transfer", "Bring an export in.", "import_"),
     Entry("copy", "copy", "Copy the memory into another storage, whole."),
-    Entry("reindex", "reindex", "Embed again, for another model or after a repair."),
+    Entry(
+        "reindex", "reindex", "Change the embedding model under use, or embed again after a repair."
+    ),
 )
 OPERATION = (
     Entry("migrate", "migrate", "Bring the schema up, or take it down, without an outage."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engramia_core.embeddings import open_provider
+from engramia_core.embeddings import open_provider, spec_of
 from engramia_core.errors import EngramiaError, InvalidInput, Refused, Unavailable
 from engramia_core.library import Memory, utc_now
 from engramia_core.maintenance.checks import Subject
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engramia_core.audit import Actor
     from engramia_core.database.database import Database
     from engramia_core.memory.embedding import EmbeddingProvider
-    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.store import EmbeddingModel, PatternStore
     from engramia_core.migration.target import MigrationTarget
 
 
@@ -46,6 +46,22 @@ def provider(settings: Settings) -> EmbeddingProvider | None:
     )
 
 
+def opener(
+    settings: Settings,
+    provider_of: Callable[[Settings], EmbeddingProvider | None] = provider,
+) -> Callable[[EmbeddingModel], EmbeddingProvider | None]:
+    """Opens the provider of a model that a scope is searched by, whatever the settings choose.
+
+    ``InvalidInput`` from it for a model that is not known, or whose key is missing.
+    """
+
+    def open_model(model: EmbeddingModel) -> EmbeddingProvider | None:
+        spec = spec_of(model.model_id, model.dimensions)
+        return provider_of(settings.but("embeddings", spec))
+
+    return open_model
+
+
 def open_memory(
     settings: Settings,
     *,
@@ -58,7 +74,15 @@ def open_memory(
     """The memory that the settings name; ``NotFound`` when there is none, unless it may be created."""
     embeddings, whose = provider_of(settings), scope(settings)
     store = _store(settings, create_store if create else open_store)
-    return Memory(store, embeddings, scope=whose, source=source, actor=actor, clock=clock)
+    return Memory(
+        store,
+        embeddings,
+        scope=whose,
+        source=source,
+        actor=actor,
+        clock=clock,
+        open_model=opener(settings, provider_of),
+    )
 
 
 def server(settings: Settings) -> Server | None:
@@ -161,7 +185,13 @@ def subject(
         unopened = error
     on_server = store is not None and store.storage == "postgres"
     return Subject(
-        None if on_server else place, whose, embeddings, store, unopened, without_provider
+        None if on_server else place,
+        whose,
+        embeddings,
+        store,
+        unopened,
+        without_provider,
+        opener(settings, provider_of),
     )
 
 

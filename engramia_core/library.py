@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import time
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,11 +14,12 @@ from engramia_core.audit import Actor, Via
 from engramia_core.errors import Refused
 from engramia_core.memory import feedback as feedback_rules
 from engramia_core.memory import learn as learning
-from engramia_core.memory import prune, reindex, transfer, upkeep
+from engramia_core.memory import prune, reindex, reindex_plan, transfer, upkeep
 from engramia_core.memory.aging import DEFAULT_MAX_PRUNE_PERCENT
 from engramia_core.memory.duplicates import OnDuplicate
 from engramia_core.memory.embedder import Embedder
 from engramia_core.memory.filters import Filters
+from engramia_core.memory.pace import Pace
 from engramia_core.memory.pattern import Draft, Observation, Source
 from engramia_core.memory.recall import recall
 from engramia_core.memory.recall_report import Question, RecallReport
@@ -26,13 +28,21 @@ from engramia_core.scope import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from engramia_core.memory.comparison import Golden
     from engramia_core.memory.embedding import EmbeddingProvider
     from engramia_core.memory.feedback import DecayReport, Issue
     from engramia_core.memory.learn import Learned
     from engramia_core.memory.pattern import Pattern
     from engramia_core.memory.prune import AgingReport, UndoReport
-    from engramia_core.memory.reindex import ReindexReport
-    from engramia_core.memory.store import AgingRun, Counts, Event, PatternStore
+    from engramia_core.memory.reindex import DropReport, ReindexReport
+    from engramia_core.memory.store import (
+        AgingRun,
+        Counts,
+        EmbeddingModel,
+        Event,
+        KnownModel,
+        PatternStore,
+    )
     from engramia_core.memory.transfer import ImportReport, OnConflict
     from engramia_core.memory.upkeep import Moved, Refined, Reused
 
@@ -75,12 +85,18 @@ class Memory:
         source: Source = Source.SDK,
         actor: Actor | None = None,
         clock: Callable[[], datetime] = utc_now,
+        open_model: Callable[[EmbeddingModel], EmbeddingProvider | None] = lambda _: None,
     ) -> None:
-        """``source`` is noted on what is learned, ``actor`` in the audit trail; ``clock`` tells the time."""
+        """``source`` is noted on what is learned, ``actor`` in the audit trail; ``clock`` tells the time.
+
+        ``open_model`` opens the scope's model when it is not the one of ``embeddings``, as after a reindex elsewhere.
+        """
         self.store = store.acting(actor or Actor(this_process(), Via.SDK))
         self.scope = scope or Scope()
         self.now = clock
-        self._embedder = None if embeddings is None else Embedder(embeddings, self.store)
+        self.embeddings = embeddings
+        self._open_model = open_model
+        self._embedder = None if embeddings is None else self._embedder_of(embeddings)
         self._source = source
 
     def learn(
@@ -214,24 +230,68 @@ class Memory:
         return importer.run(source, plan=plan, progress=progress)
 
     def reindex(
-        self, *, plan: bool = False, progress: Callable[[int], None] = lambda _: None
+        self,
+        *,
+        to: EmbeddingProvider | None = None,
+        plan: bool = False,
+        batch_size: int = reindex.BATCH,
+        max_per_second: float | None = None,
+        golden: Sequence[Golden] = (),
+        min_agreement: float | None = None,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> ReindexReport:
-        """Embed again what has no vector of the model; ``Refused`` without a provider."""
-        if self._embedder is None:
+        """Embed what has no vector of a model, ``to``'s or this memory's own, and make it the scope's.
+
+        ``Refused`` without a provider.
+        """
+        provider = to or self.embeddings
+        if provider is None:
             raise Refused(
                 "there is no embedding provider to reindex with",
                 hint="choose one: --embeddings minilm",
             )
+        target = self._embedder_of(provider)
         if plan:
-            return reindex.plan_reindex(self.store, self._embedder, self.scope)
-        return reindex.reindex(
-            self.store,
-            self._embedder,
-            self.scope,
-            now=self.now(),
+            return reindex_plan.plan_reindex(
+                self.store, target, self.scope, clock_s=time.perf_counter
+            )
+        how = reindex.Reindexing(
             owner=this_process(),
+            batch_size=batch_size,
+            pace=Pace(max_per_second, clock_s=time.monotonic, sleep=time.sleep),
+            golden=golden,
+            min_agreement=min_agreement,
             progress=progress,
         )
+        return reindex.reindex(self.store, target, self.scope, how, now=self.now())
+
+    def switch_back(self, *, progress: Callable[[int], None] = lambda _: None) -> ReindexReport:
+        """Search by the former model again, once what was learned since has its vector too."""
+        former = reindex.former_model(self.store, self.scope)
+        provider = self._provider_of(former)
+        target = None if provider is None else self._embedder_of(provider)
+        if target is None or target.model != former:
+            raise Refused(f"{former.model_id} cannot be opened here", hint="--embeddings NAME")
+        how = reindex.Reindexing(owner=this_process(), is_compared=False, progress=progress)
+        return reindex.reindex(self.store, target, self.scope, how, now=self.now())
+
+    def old_models(self) -> list[KnownModel]:
+        """The models that vectors are kept of and that the scope is not searched by."""
+        return reindex.old_models(self.store, self.scope)
+
+    def drop_old_models(self) -> DropReport:
+        """Remove the vectors of every model but the scope's; there is no way back then."""
+        return reindex.drop_old(self.store, self.scope, now=self.now(), owner=this_process())
+
+    def _embedder_of(self, provider: EmbeddingProvider) -> Embedder:
+        return Embedder(provider, self.store, self._provider_of)
+
+    def _provider_of(self, model: EmbeddingModel) -> EmbeddingProvider | None:
+        """This memory's own provider if it is the model's, or one opened for it."""
+        own = self.embeddings
+        if own is not None and (own.model_id, own.dimensions) == (model.model_id, model.dimensions):
+            return own
+        return self._open_model(model)
 
     def after_bulk(self, *, progress: Callable[[int], None] = lambda _: None) -> str | None:
         """Build what makes searches quick once much was written; a sentence where that is left to do."""

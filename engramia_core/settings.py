@@ -118,6 +118,11 @@ class Settings:
         """The value of a setting with its origin."""
         return self._values[name]
 
+    def but(self, name: str, text: str) -> Settings:
+        """These settings with another value of one, as if a flag had said it."""
+        changed = Value(self._values[name].setting, text, "flag")
+        return Settings(self._values | {name: changed})
+
     def all(self) -> tuple[Value, ...]:
         """Every value, in the order of ``KNOWN``."""
         return tuple(self._values[setting.name] for setting in KNOWN)

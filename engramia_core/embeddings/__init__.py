@@ -33,6 +33,22 @@ def open_provider(
     )
 
 
+def spec_of(model_id: str, dimensions: int) -> str:
+    """What to choose to get the provider that stores its vectors under ``model_id``.
+
+    ``InvalidInput`` for a name that no provider gives.
+    """
+    from engramia_core.embeddings.minilm import MODEL_ID
+    from engramia_core.embeddings.openai import KNOWN_MODELS
+
+    if model_id == MODEL_ID:
+        return "minilm"
+    name, _, length = model_id.rpartition(":")
+    if model_id in KNOWN_MODELS or (name and length == str(dimensions)):
+        return f"openai:{model_id}"
+    raise InvalidInput(f"no provider is known for the embedding model {model_id!r}")
+
+
 def _openai(rest: str, api_key: str | None, base_url: str | None) -> EmbeddingProvider:
     from importlib.util import find_spec
 

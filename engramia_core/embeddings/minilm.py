@@ -25,6 +25,7 @@ from engramia_core.settings import forbid_telemetry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MODEL_ID = "all-MiniLM-L6-v2-int8"
 _MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 _MAX_TOKENS = 256
@@ -45,12 +46,22 @@ class MiniLMEmbeddings(EmbeddingProvider):
     @property
     @override
     def model_id(self) -> str:
-        return "all-MiniLM-L6-v2-int8"
+        return MODEL_ID
 
     @property
     @override
     def dimensions(self) -> int:
         return 384
+
+    @property
+    @override
+    def is_local(self) -> bool:
+        return True
+
+    @property
+    @override
+    def usd_per_million_tokens(self) -> float:
+        return 0.0
 
     @cached_property
     @override

@@ -29,6 +29,13 @@ _DIMENSIONS = {
     "text-embedding-ada-002": 1536,
 }
 """platform.openai.com/docs/guides/embeddings, read 2026-11-23."""
+KNOWN_MODELS = frozenset(_DIMENSIONS)
+_USD_PER_MILLION_TOKENS = {
+    "text-embedding-3-small": 0.02,
+    "text-embedding-3-large": 0.13,
+    "text-embedding-ada-002": 0.10,
+}
+"""developers.openai.com/api/docs/pricing, standard tier, as of 2026-07-03."""
 _MAX_BATCH = 256
 _TIMEOUT_S = 30.0
 _MAX_RETRIES = 4
@@ -79,6 +86,11 @@ class OpenAIEmbeddings(EmbeddingProvider):
     @override
     def calibration(self) -> Calibration:
         return Calibration(FixedFloor(0.25), adapt=0.70, duplicate=0.92)
+
+    @property
+    @override
+    def usd_per_million_tokens(self) -> float | None:
+        return None if self._base_url else _USD_PER_MILLION_TOKENS.get(self._model)
 
     @override
     def embed(self, texts: Sequence[str]) -> Matrix:

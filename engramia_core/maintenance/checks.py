@@ -37,6 +37,8 @@ class Subject:
     store: PatternStore | None
     unopened: EngramiaError | None = None
     without_provider: EngramiaError | None = None
+    open_model: Callable[[EmbeddingModel], EmbeddingProvider | None] = lambda _: None
+    """Opens the memory's model when it is not the settings'."""
 
 
 def examine(subject: Subject) -> tuple[Finding, ...]:
@@ -97,14 +99,25 @@ def check_model(subject: Subject) -> Finding:
     stored = subject.store.model(subject.scope) if subject.store else None
     model = EmbeddingModel(subject.provider.model_id, subject.provider.dimensions)
     if stored is not None and stored != model:
-        return Finding(
-            "model",
-            Severity.PROBLEM,
-            f"the memory is searched by {stored.model_id} ({stored.dimensions} dimensions),"
-            f" the settings say {model.model_id} ({model.dimensions})",
-            "use that model again, or: engramia reindex",
-        )
+        return _another_model(subject, stored, model)
     return Finding("model", Severity.OK, f"{subject.provider.model_id} embeds")
+
+
+def _another_model(subject: Subject, stored: EmbeddingModel, model: EmbeddingModel) -> Finding:
+    """The memory's model is not the settings': a problem unless it opens all the same."""
+    said = (
+        f"the memory is searched by {stored.model_id} ({stored.dimensions} dimensions),"
+        f" the settings say {model.model_id} ({model.dimensions})"
+    )
+    try:
+        opened = subject.open_model(stored)
+    except EngramiaError as error:
+        opened, said = None, f"{said}; {error.message}"
+    if opened is None:
+        return Finding(
+            "model", Severity.PROBLEM, said, "use that model again, or: engramia reindex"
+        )
+    return Finding("model", Severity.WARNING, said, "let the settings name the memory's model")
 
 
 def check_vectors(subject: Subject) -> Finding | None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engramia_core.errors import Refused
+from engramia_core.errors import EngramiaError, Refused
 from engramia_core.memory.embedding import EmbeddingProvider, Matrix, Vector, check_matrix
 from engramia_core.memory.store import EmbeddingModel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from engramia_core.memory.store import PatternStore
     from engramia_core.scope import Scope
@@ -22,11 +22,23 @@ _REMEMBERED = 1_024
 
 
 class Embedder:
-    """Embeds for one store. Remembers the last 1,024 texts, and asks the store for the others first."""
+    """Embeds for one store. Remembers the last 1,024 texts, and asks the store for the others first.
 
-    def __init__(self, provider: EmbeddingProvider, store: PatternStore) -> None:
+    A scope that is searched by another model is served all the same, if ``open_model`` opens that one by its name:
+    so a scope's model may change under processes that run on.
+    """
+
+    def __init__(
+        self,
+        provider: EmbeddingProvider,
+        store: PatternStore,
+        open_model: Callable[[EmbeddingModel], EmbeddingProvider | None] = lambda _: None,
+    ) -> None:
+        """``open_model`` raises ``EngramiaError``, or gives ``None``, for a model that it cannot open."""
         self.provider = provider
         self._store = store
+        self._open_model = open_model
+        self._others: dict[EmbeddingModel, Embedder] = {}
         self._remembered: OrderedDict[str, Vector] = OrderedDict()
         self._lock = Lock()
 
@@ -65,14 +77,41 @@ class Embedder:
         found = self._store.known_vectors(scope, self.provider.model_id, texts)
         return {text: v for text, v in found.items() if len(v) == self.provider.dimensions}
 
-    def check(self, model: EmbeddingModel | None, scope: Scope) -> None:
-        """``Refused`` when the scope's vectors are of another model than this one."""
-        if model is not None and model != self.model:
+    def prepare(self, scope: Scope, texts: Sequence[str]) -> None:
+        """Remember the vectors of some texts, stored or not, so that ``one`` need not embed them."""
+        self._remember(dict(zip(texts, self.many(scope, texts), strict=True)))
+
+    def serving(self, scope: Scope) -> Embedder:
+        """The embedder of the model that the scope has now: this one, or one that was opened for it.
+
+        ``Refused`` when the scope's model cannot be opened.
+        """
+        model = self._store.model(scope)
+        return self if model is None else self.of(model, scope)
+
+    def of(self, model: EmbeddingModel, scope: Scope) -> Embedder:
+        """The embedder of a model; ``Refused`` when it cannot be opened, as the one ``scope`` is searched by."""
+        if model == self.model:
+            return self
+        with self._lock:
+            if model not in self._others:
+                self._others[model] = self._opened(model, scope)
+            return self._others[model]
+
+    def _opened(self, model: EmbeddingModel, scope: Scope) -> Embedder:
+        why = ""
+        try:
+            provider = self._open_model(model)
+        except EngramiaError as error:
+            provider, why = None, f": {error.message}"
+        opened = None if provider is None else Embedder(provider, self._store)
+        if opened is None or opened.model != model:
             raise Refused(
                 f"scope {scope} is searched by {model.model_id} ({model.dimensions} dimensions),"
-                f" not by {self.model.model_id} ({self.model.dimensions})",
+                f" not by {self.model.model_id} ({self.model.dimensions}){why}",
                 hint="use that model again, or embed everything anew: engramia reindex",
             )
+        return opened
 
     def _embed(self, texts: Sequence[str]) -> Matrix:
         return check_matrix(

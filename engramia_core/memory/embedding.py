@@ -40,7 +40,11 @@ class Calibration:
 
 
 class EmbeddingProvider(Protocol):
-    """Turns texts into vectors, always with the same model."""
+    """Turns texts into vectors, always with the same model.
+
+    ``is_local`` and ``usd_per_million_tokens`` are only for estimates; a provider that says nothing is neither local
+    nor of a known price.
+    """
 
     @property
     def model_id(self) -> str:
@@ -56,6 +60,16 @@ class EmbeddingProvider(Protocol):
     def calibration(self) -> Calibration:
         """What this model's cosines mean."""
         ...
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on this machine, so that trying it costs nothing."""
+        return False
+
+    @property
+    def usd_per_million_tokens(self) -> float | None:
+        """What a million tokens cost, in US dollars; ``None`` when that is not known."""
+        return None
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """The vectors of ``texts`` in their order: ``(n, d)`` float32, unit rows.

@@ -60,25 +60,29 @@ def learn(
     checked = [check_draft(draft) for draft in drafts]
     if not checked:
         return ()
-    vectors: Sequence[Vector | None] = [None] * len(checked)
-    if embedder is not None:
-        embedder.check(store.model(scope), scope)
-        vectors = list(embedder.many(scope, [draft.task for draft in checked]))
-    with store.write(scope) as writer:
-        if embedder is not None:
-            model = store.model(scope)
-            embedder.check(model, scope)
-            if model is None:
-                writer.choose_model(embedder.model)
-        changes = _Changes(store, scope, now)
-        words = [words_of(draft.task) for draft in checked]
-        known = writer.alike(words)
-        answers = tuple(
-            changes.settle(draft, vector, of_task, alike, on_duplicate)
-            for draft, vector, of_task, alike in zip(checked, vectors, words, known, strict=True)
-        )
-        changes.write(writer)
-    return answers
+    while True:
+        serving = embedder.serving(scope) if embedder is not None else None
+        vectors: Sequence[Vector | None] = [None] * len(checked)
+        if serving is not None:
+            vectors = list(serving.many(scope, [draft.task for draft in checked]))
+        with store.write(scope) as writer:
+            if serving is not None:
+                model = store.model(scope)
+                if model is None:
+                    writer.choose_model(serving.model)
+                elif model != serving.model:
+                    continue  # it was changed just now
+            changes = _Changes(store, scope, now)
+            words = [words_of(draft.task) for draft in checked]
+            known = writer.alike(words)
+            answers = tuple(
+                changes.settle(draft, vector, of_task, alike, on_duplicate)
+                for draft, vector, of_task, alike in zip(
+                    checked, vectors, words, known, strict=True
+                )
+            )
+            changes.write(writer)
+        return answers
 
 
 class _Changes:

@@ -78,8 +78,22 @@ def recall(
 ) -> RecallReport:
     """The patterns most worth reusing for ``question.task``; exact, however many are stored.
 
-    Without an embedder, or when it does not answer, the search is lexical and the report says so.
+    Without an embedder, or when it does not answer, the search is lexical and the report says so. ``Refused`` when
+    the scope's model cannot be opened.
     """
+    serving = embedder.serving(scope) if embedder is not None else None
+    return recall_by(store, serving, scope, question, now=now)
+
+
+def recall_by(
+    store: PatternStore,
+    embedder: Embedder | None,
+    scope: Scope,
+    question: Question,
+    *,
+    now: datetime,
+) -> RecallReport:
+    """``recall`` by the vectors of the embedder's own model, whether it is the scope's or not."""
     search = _search(store, embedder, scope, question.task)
     found, chosen = _settled(store, scope, search, question, now)
     report = RecallReport(
@@ -113,8 +127,7 @@ def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: 
     """By vector if there is an embedder that answers, else by words."""
     note = "no embedding provider: searched by words"
     if embedder is not None:
-        embedder.check(store.model(scope), scope)
-        calibration = embedder.provider.calibration
+        calibration, model = embedder.provider.calibration, embedder.model
         try:
             query = embedder.one(task)
         except Unavailable as error:
@@ -125,7 +138,9 @@ def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: 
                 None,
                 calibration,
                 lambda seen: calibration.floor_for(query, seen.nearest, seen.searched),
-                lambda filters, limit: store.nearest(scope, query, filters=filters, limit=limit),
+                lambda filters, limit: store.nearest(
+                    scope, query, filters=filters, limit=limit, model=model
+                ),
             )
     words = words_of(task)
     return _Search(

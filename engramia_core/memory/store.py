@@ -60,8 +60,19 @@ class EmbeddingModel:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model of which a scope keeps vectors."""
+
+    model: EmbeddingModel
+    is_active: bool
+    """Whether it is the scope's: the one it is searched by."""
+    vectors: int
+    """How many patterns have one, in the trash or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """Everything a store keeps of one pattern. ``vector`` is of the scope's model, or absent."""
+    """Everything a store keeps of one pattern. ``vector`` is of one model, the scope's unless another is named."""
 
     pattern: Pattern
     observations: tuple[Observation, ...] = ()
@@ -156,13 +167,31 @@ class StoreWriter(Protocol):
         ...
 
     def choose_model(self, model: EmbeddingModel) -> None:
-        """Make ``model`` the scope's; vectors of another are not searched any more."""
+        """Make ``model`` the scope's, by whose vectors it is searched; those of other models are kept.
+
+        Vectors of another length under the same ``model_id`` are not: one name means one kind of vectors.
+        """
         ...
 
-    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
-        """Store the vectors of live patterns, rows in the order of ``keys``, under the scope's model.
+    def set_vectors(
+        self,
+        keys: Sequence[str],
+        vectors: Matrix,
+        event: Event,
+        *,
+        model: EmbeddingModel | None = None,
+    ) -> None:
+        """Store the vectors of live patterns, rows in the order of ``keys``, under the scope's model or ``model``.
 
         A vector can always be made again, so this is no part of a pattern's history; ``event`` tells when and why.
+        ``Refused`` when ``model`` has the name of the scope's and another length.
+        """
+        ...
+
+    def drop_model(self, model: EmbeddingModel, *, limit: int) -> int:
+        """Remove ``limit`` vectors of a model, or a few more, and give their number; fewer mean that it is forgotten.
+
+        ``Refused`` when it is the scope's.
         """
         ...
 
@@ -227,8 +256,19 @@ class PatternStore(Protocol):
         """Patterns in the trash or not, by descending key, from the first one under ``before`` on."""
         ...
 
-    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
-        """The live patterns with the most similar vectors under the scope's model."""
+    def nearest(
+        self,
+        scope: Scope,
+        query: Vector,
+        *,
+        filters: Filters,
+        limit: int,
+        model: EmbeddingModel | None = None,
+    ) -> Candidates:
+        """The live patterns with the most similar vectors of ``model``, which ``query`` is of; by default the scope's.
+
+        So a question that was embedded just before the scope's model changed still finds its answer.
+        """
         ...
 
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
@@ -243,8 +283,13 @@ class PatternStore(Protocol):
         """What happened to a pattern, oldest first; it outlives the pattern."""
         ...
 
-    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
-        """All live patterns by ascending key, as of one moment, without holding them all in memory."""
+    def records(
+        self, scope: Scope, *, with_vectors: bool, model: EmbeddingModel | None = None
+    ) -> Iterator[Record]:
+        """All live patterns by ascending key, as of one moment, without holding them all in memory.
+
+        Their vectors are of ``model``, by default the scope's.
+        """
         ...
 
     def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
@@ -268,8 +313,15 @@ class PatternStore(Protocol):
         """The patterns in the trash, by key: all, those of one run, those put there ``until`` a moment."""
         ...
 
-    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
-        """Live patterns that have no vector of the scope's model, by key."""
+    def without_vector(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        model: EmbeddingModel | None = None,
+        after: str = "",
+    ) -> list[Pattern]:
+        """Live patterns that have no vector of ``model``, by default the scope's: by key, from behind ``after`` on."""
         ...
 
     def known_vectors(
@@ -288,6 +340,17 @@ class PatternStore(Protocol):
 
     def model(self, scope: Scope) -> EmbeddingModel | None:
         """The scope's model; ``None`` until a first vector was stored."""
+        ...
+
+    def models(self, scope: Scope) -> list[KnownModel]:
+        """The models of which the scope keeps vectors, and its own, by name."""
+        ...
+
+    def ready_to_search(self, scope: Scope, model: EmbeddingModel) -> None:
+        """Make searches by this model fast, if there is more to do than to store its vectors; may take long.
+
+        It is called before a scope changes to the model.
+        """
         ...
 
     def clusters(self, scope: Scope) -> list[Cluster]:

@@ -91,7 +91,7 @@ def export(
         return line
 
     yield counted(header_line(header))
-    for record in store.records(scope, with_vectors=with_vectors):
+    for record in store.records(scope, with_vectors=header.with_vectors, model=model):
         written += 1
         yield counted(record_line(record))
     for cluster in clusters:
@@ -148,8 +148,7 @@ class Importer:
                 progress(sum(batch.lines for batch in some))
                 continue
             with self._store.write(self._scope) as writer:
-                if model is not None and self._store.model(self._scope) is None:
-                    writer.choose_model(model)
+                self._keep_to(model, writer)
                 done = sum(self._write(writer, batch) for batch in some)
             progress(done)
         return report
@@ -180,9 +179,20 @@ class Importer:
         """The model that the scope has, or gets."""
         stored = self._store.model(self._scope)
         if self._embedder is not None:
-            self._embedder.check(stored, self._scope)
+            self._embedder = self._embedder.serving(self._scope)
             return self._embedder.model
         return stored or (header.model if header.with_vectors else None)
+
+    def _keep_to(self, model: EmbeddingModel | None, writer: StoreWriter) -> None:
+        """See to it that vectors of ``model`` are what the scope is searched by."""
+        stored = self._store.model(self._scope)
+        if model is not None and stored is None:
+            writer.choose_model(model)
+        elif model is not None and stored != model:
+            raise Refused(
+                f"the embedding model of {self._scope} changed during the import",
+                hint="run it again: what is stored already is unchanged then",
+            )
 
     def _sort(self, records: Sequence[Record], sha256: str, report: ImportReport) -> _Batch:
         stored = self._store.get(self._scope, [record.pattern.key for record in records])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         EmbeddingModel,
         Event,
         Kept,
+        KnownModel,
         Record,
     )
     from engramia_core.memory.words import Words
@@ -141,9 +143,17 @@ class JSONDirectoryStore(PatternStore):
         return wanted[:limit]
 
     @override
-    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+    def nearest(
+        self,
+        scope: Scope,
+        query: Vector,
+        *,
+        filters: Filters,
+        limit: int,
+        model: EmbeddingModel | None = None,
+    ) -> Candidates:
         with self._fresh(scope) as loaded:
-            return json_search.nearest(loaded, query, filters=filters, limit=limit)
+            return json_search.nearest(loaded, query, filters=filters, limit=limit, model=model)
 
     @override
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
@@ -164,9 +174,11 @@ class JSONDirectoryStore(PatternStore):
         return sorted(events, key=lambda event: event.at)
 
     @override
-    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+    def records(
+        self, scope: Scope, *, with_vectors: bool, model: EmbeddingModel | None = None
+    ) -> Iterator[Record]:
         with self._fresh(scope) as loaded:
-            return iter(json_search.live_records(loaded, with_vectors=with_vectors))
+            return iter(json_search.live_records(loaded, with_vectors=with_vectors, model=model))
 
     @override
     def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
@@ -199,10 +211,17 @@ class JSONDirectoryStore(PatternStore):
             ]
 
     @override
-    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+    def without_vector(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        model: EmbeddingModel | None = None,
+        after: str = "",
+    ) -> list[Pattern]:
         with self._fresh(scope) as loaded:
-            live = loaded.patterns(trashed=False)
-            return [pattern for pattern in live if loaded.vector(pattern.key) is None][:limit]
+            behind = (p for p in loaded.patterns(trashed=False) if p.key > after)
+            return list(islice((p for p in behind if loaded.vector(p.key, model) is None), limit))
 
     @override
     def known_vectors(
@@ -210,12 +229,12 @@ class JSONDirectoryStore(PatternStore):
     ) -> Mapping[str, Vector]:
         wanted = set(texts)
         with self._fresh(scope) as loaded:
-            if loaded.model is None or loaded.model.model_id != model_id:
-                return {}
             return {
                 held.pattern.task: vector
+                for model in loaded.models()
+                if model.model_id == model_id
                 for key, held in loaded.held.items()
-                if held.pattern.task in wanted and (vector := loaded.vector(key)) is not None
+                if held.pattern.task in wanted and (vector := loaded.vector(key, model)) is not None
             }
 
     @override
@@ -231,6 +250,15 @@ class JSONDirectoryStore(PatternStore):
     def model(self, scope: Scope) -> EmbeddingModel | None:
         with self._fresh(scope) as loaded:
             return loaded.model
+
+    @override
+    def models(self, scope: Scope) -> list[KnownModel]:
+        with self._fresh(scope) as loaded:
+            return json_search.known_models(loaded)
+
+    @override
+    def ready_to_search(self, scope: Scope, model: EmbeddingModel) -> None:
+        """Nothing: its searches are exact."""
 
     @override
     def clusters(self, scope: Scope) -> list[Cluster]:

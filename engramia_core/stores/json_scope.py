@@ -107,27 +107,36 @@ class LoadedScope:
         self.segments: dict[str, Segment | None] = {}
         self.broken: dict[str, str] = {}
         """Why a file is skipped, by its path."""
-        self.index: VectorIndex | None = None
-        """The live vectors, if they were searched since the last change."""
+        self.indexes: dict[EmbeddingModel, VectorIndex] = {}
+        """The live vectors of the models that were searched since the last change."""
         self._tree = tree
         self._files: dict[str, PatternFile] = {}
         self._seen: dict[str, Signature] = {}
         self._hash_of: dict[str, int] = {}
-        self._vectors: dict[str, HashedVector] = {}
+        self._vectors: dict[EmbeddingModel, dict[str, HashedVector]] = {}
 
     @property
     def model(self) -> EmbeddingModel | None:
         """The scope's embedding model."""
         return self.memory.models.get(str(self.scope))
 
-    def vector(self, key: str) -> Vector | None:
-        """The vector of a pattern's present task under the scope's model."""
-        row = self._vectors.get(key)
+    def models(self) -> list[EmbeddingModel]:
+        """The scope's model and those of the files of vectors, by name."""
+        known = {segment.model for segment in self.segments.values() if segment is not None}
+        known.update([self.model] if self.model else [])
+        return sorted(known, key=lambda model: (model.model_id, model.dimensions))
+
+    def vector(self, key: str, model: EmbeddingModel | None = None) -> Vector | None:
+        """The vector of a pattern's present task under ``model``, by default the scope's."""
+        wanted = model or self.model
+        row = self.rows(wanted).get(key) if wanted else None
         return row[1] if row is not None and row[0] == self._hash_of.get(key) else None
 
-    def has_row(self, key: str) -> bool:
-        """Whether a vector is kept under ``key``, of its present task or another."""
-        return key in self._vectors
+    def rows(self, model: EmbeddingModel) -> dict[str, HashedVector]:
+        """The vectors that are kept of a model by key, of the present tasks or others."""
+        if model not in self._vectors:
+            self._vectors[model] = combined(self.segments.values(), model)
+        return self._vectors[model]
 
     def is_whole(self, path: str) -> bool:
         """Whether there is such a file of patterns or vectors and it may be removed: it is not broken."""
@@ -155,7 +164,8 @@ class LoadedScope:
         self._read_notes(changed.intersection(notes), journal)
         self._read_segments(changed, journal)
         self._read_patterns(changed, journal)
-        self._combine()
+        self._vectors.clear()
+        self.indexes.clear()
         self._seen = listed
 
     def patterns(self, *, trashed: bool) -> list[Pattern]:
@@ -221,10 +231,6 @@ class LoadedScope:
         self._hash_of[key] = text_hash(held.pattern.task)
         if live:
             self.words.add(key, words_of(held.pattern.task))
-
-    def _combine(self) -> None:
-        self._vectors = combined(self.segments.values(), self.model) if self.model else {}
-        self.index = None
 
     def _read(
         self, path: str, journal: Journal | None, decode: Callable[[bytes], T], absent: T

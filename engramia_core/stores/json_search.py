@@ -9,7 +9,7 @@ import numpy as np
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.lexical import bm25
-from engramia_core.memory.store import Candidates, Counts, Record
+from engramia_core.memory.store import Candidates, Counts, KnownModel, Record
 from engramia_core.memory.vectors import Columns, VectorIndex, facts
 
 if TYPE_CHECKING:
@@ -17,29 +17,41 @@ if TYPE_CHECKING:
 
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.pattern import Pattern
+    from engramia_core.memory.store import EmbeddingModel
     from engramia_core.memory.words import Words
     from engramia_core.stores.json_scope import LoadedScope
 
 _EVERYTHING = Filters()
 
 
-def nearest(loaded: LoadedScope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+def nearest(
+    loaded: LoadedScope,
+    query: Vector,
+    *,
+    filters: Filters,
+    limit: int,
+    model: EmbeddingModel | None = None,
+) -> Candidates:
     """The live patterns whose vectors are most similar; ``InvalidInput`` for a query of another length."""
-    if loaded.index is None:
-        loaded.index = _index(loaded)
-    if not len(loaded.index):
+    model = model or loaded.model
+    if model is None:
         return _candidates([], searched=0)
-    if query.shape != (loaded.index.dimensions,):
+    if model not in loaded.indexes:
+        loaded.indexes[model] = _index(loaded, model)
+    index = loaded.indexes[model]
+    if not len(index):
+        return _candidates([], searched=0)
+    if query.shape != (index.dimensions,):
         raise InvalidInput(
             f"the query has shape {query.shape}; the vectors of {loaded.scope} have "
-            f"{loaded.index.dimensions} dimensions",
+            f"{index.dimensions} dimensions",
             hint="engramia reindex",
         )
     among = None
     if filters:
         live = loaded.patterns(trashed=False)
         among = [pattern.key for pattern in live if filters.rejects(pattern) is None]
-    return loaded.index.search(query, filters=_EVERYTHING, limit=limit, among=among)
+    return index.search(query, filters=_EVERYTHING, limit=limit, among=among)
 
 
 def lexical(loaded: LoadedScope, words: Words, *, filters: Filters, limit: int) -> Candidates:
@@ -57,13 +69,15 @@ def lexical(loaded: LoadedScope, words: Words, *, filters: Filters, limit: int) 
     return _candidates(fitting[:limit], searched=len(loaded.words))
 
 
-def live_records(loaded: LoadedScope, *, with_vectors: bool) -> list[Record]:
+def live_records(
+    loaded: LoadedScope, *, with_vectors: bool, model: EmbeddingModel | None
+) -> list[Record]:
     """All live patterns by key, with what belongs to them."""
     return [
         Record(
             pattern,
             loaded.held[pattern.key].observations,
-            loaded.vector(pattern.key) if with_vectors else None,
+            loaded.vector(pattern.key, model) if with_vectors else None,
         )
         for pattern in loaded.patterns(trashed=False)
     ]
@@ -82,14 +96,23 @@ def counts(loaded: LoadedScope) -> Counts:
     )
 
 
-def _index(loaded: LoadedScope) -> VectorIndex:
+def known_models(loaded: LoadedScope) -> list[KnownModel]:
+    """The scope's model, and the others of which there are vectors."""
+    counted = [
+        KnownModel(model, model == loaded.model, len(loaded.rows(model)))
+        for model in loaded.models()
+    ]
+    return [known for known in counted if known.is_active or known.vectors]
+
+
+def _index(loaded: LoadedScope, model: EmbeddingModel) -> VectorIndex:
     """An index of the live patterns that have a vector."""
     rows = [
         (pattern, vector)
         for pattern in loaded.patterns(trashed=False)
-        if (vector := loaded.vector(pattern.key)) is not None
+        if (vector := loaded.vector(pattern.key, model)) is not None
     ]
-    columns = Columns.empty(len(rows), loaded.model.dimensions if loaded.model else 0)
+    columns = Columns.empty(len(rows), model.dimensions)
     for place, (pattern, vector) in enumerate(rows):
         columns.keys[place] = pattern.key.encode()
         columns.vectors[place] = vector

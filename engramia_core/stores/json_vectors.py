@@ -1,7 +1,7 @@
 """The vectors of a scope as a few files that are written once, newest last: a cache that can be built anew.
 
-Each write block that brings vectors adds one file, into which it takes the files before it that are no bigger. So
-there are about log2(n) files, and a vector is rewritten about as often.
+Each write block that brings vectors adds a file for their model, into which it takes that model's files before it that
+are no bigger. So there are about log2(n) files of a model, and a vector is rewritten about as often.
 """
 
 from __future__ import annotations

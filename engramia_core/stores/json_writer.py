@@ -47,7 +47,10 @@ class JSONWriter(StoreWriter):
         self._reading = reading
         self._held: dict[str, PatternFile | None] = {}
         self._words = WordIndex()
-        self._vectors: dict[str, HashedVector | None] = {}
+        self._vectors: dict[EmbeddingModel, dict[str, HashedVector | None]] = {}
+        """New vectors by model and key; ``None`` drops what was kept."""
+        self._dropped: set[EmbeddingModel] = set()
+        """The models whose vectors of before go."""
         self._before = (loaded.model, loaded.clusters, loaded.runs, loaded.purged)
         self._model = loaded.model
         self._clusters = dict(loaded.clusters)
@@ -77,7 +80,7 @@ class JSONWriter(StoreWriter):
         stored = [self._stored(pattern.key) for pattern in patterns]
         for pattern, held in zip(patterns, stored, strict=True):
             if pattern.task != held.pattern.task:
-                self._vectors[pattern.key] = None
+                self._drop_vectors(pattern.key)
             self._put(PatternFile(pattern, held.observations, (*held.history, event)))
 
     @override
@@ -96,20 +99,41 @@ class JSONWriter(StoreWriter):
             held = self._find(key)
             if held is not None:
                 self._purged[key] = (*held.history, event)
-                self._held[key] = self._vectors[key] = None
+                self._held[key] = None
+                self._drop_vectors(key)
                 self._words.remove(key)
 
     @override
     def choose_model(self, model: EmbeddingModel) -> None:
-        if model != self._model:
-            self._model = model
-            self._vectors.clear()
+        self._model = model
+        self._drop_lengths_beside(model)
 
     @override
-    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
+    def set_vectors(
+        self,
+        keys: Sequence[str],
+        vectors: Matrix,
+        event: Event,
+        *,
+        model: EmbeddingModel | None = None,
+    ) -> None:
+        if model is not None and model != self._model:
+            if self._model is not None and model.model_id == self._model.model_id:
+                raise Refused(f"{model.model_id} has {self._model.dimensions} dimensions")
+            self._drop_lengths_beside(model)
         for key, vector in zip(keys, vectors, strict=True):
             held = self._stored(key)
-            self._put_vector(held.pattern, vector)
+            self._put_vector(held.pattern, vector, model or self._model)
+
+    @override
+    def drop_model(self, model: EmbeddingModel, *, limit: int) -> int:
+        if model == self._model:
+            raise Refused(f"{self._loaded.scope} is searched by {model.model_id}")
+        with self._reading:
+            kept = {} if model in self._dropped else self._loaded.rows(model)
+        dropped = kept.keys() | self._vectors.get(model, {}).keys()
+        self._drop_all(model)
+        return len(dropped)
 
     @override
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:
@@ -141,7 +165,8 @@ class JSONWriter(StoreWriter):
                 continue
             self._purged[key] = each.history
             if self._find(key) is not None:
-                self._held[key] = self._vectors[key] = None
+                self._held[key] = None
+                self._drop_vectors(key)
                 self._words.remove(key)
 
     def changes(self) -> Changes:
@@ -176,20 +201,26 @@ class JSONWriter(StoreWriter):
         return changes
 
     def _changed_vectors(self) -> Changes:
-        """One more file of vectors, and those away that it takes the place of."""
-        is_new_model = self._model != self._before[0]
-        changes: Changes = dict.fromkeys(self._loaded.segments) if is_new_model else {}
-        existing = {} if is_new_model else self._loaded.segments
-        vectors = {
-            key: row
-            for key, row in self._vectors.items()
-            if row is not None or (existing and self._loaded.has_row(key))
-        }
-        if self._model is not None and vectors:
-            newest = segment_of(self._model, vectors)
-            segment, replaced = added(list(existing.values()), newest)
+        """One more file of vectors for each model that has some, and those away that they take the place of."""
+        changes: Changes = {}
+        segments = self._loaded.segments
+        for path, segment in segments.items():
+            if segment is not None and segment.model in self._dropped:
+                changes[path] = None
+        for model, by_key in self._vectors.items():
+            kept = {} if model in self._dropped else self._loaded.rows(model)
+            vectors = {k: row for k, row in by_key.items() if row is not None or k in kept}
+            if not vectors:
+                continue
+            existing = {
+                path: segment
+                for path, segment in segments.items()
+                if path not in changes and (segment is None or segment.model == model)
+            }
+            segment, replaced = added(list(existing.values()), segment_of(model, vectors))
             changes.update(dict.fromkeys(list(existing)[len(existing) - replaced :]))
-            changes[self._loaded.paths.segment(after=existing)] = encode_segment(segment)
+            path = self._loaded.paths.segment(after=[*segments, *changes])
+            changes[path] = encode_segment(segment)
         return changes
 
     def _alike(self, words: Words) -> list[Pattern]:
@@ -209,10 +240,9 @@ class JSONWriter(StoreWriter):
         return held
 
     def _store(self, record: Record, history: tuple[Event, ...]) -> None:
+        self._drop_vectors(record.pattern.key)
         if record.vector is not None:
-            self._put_vector(record.pattern, record.vector)
-        else:
-            self._vectors[record.pattern.key] = None
+            self._put_vector(record.pattern, record.vector, self._model)
         self._put(PatternFile(record.pattern, record.observations, history))
 
     def _put(self, held: PatternFile) -> None:
@@ -221,14 +251,35 @@ class JSONWriter(StoreWriter):
         if held.pattern.trashed is None:
             self._words.add(held.pattern.key, words_of(held.pattern.task))
 
-    def _put_vector(self, pattern: Pattern, vector: Vector) -> None:
-        if self._model is None or vector.shape != (self._model.dimensions,):
-            expected = self._model.dimensions if self._model else "no"
+    def _put_vector(self, pattern: Pattern, vector: Vector, model: EmbeddingModel | None) -> None:
+        if model is None or vector.shape != (model.dimensions,):
+            expected = model.dimensions if model else "no"
             raise InvalidInput(
                 f"a vector of shape {vector.shape} came for {pattern.key!r}; "
                 f"the model of {self._loaded.scope} has {expected} dimensions"
             )
-        self._vectors[pattern.key] = (text_hash(pattern.task), vector.copy())
+        row = (text_hash(pattern.task), vector.copy())
+        self._vectors.setdefault(model, {})[pattern.key] = row
+
+    def _drop_vectors(self, key: str) -> None:
+        """Drop what is kept for a key under every model."""
+        for model in self._models():
+            self._vectors.setdefault(model, {})[key] = None
+
+    def _drop_lengths_beside(self, model: EmbeddingModel) -> None:
+        """Vectors of another length under the model's name go."""
+        for other in self._models():
+            if other != model and other.model_id == model.model_id:
+                self._drop_all(other)
+
+    def _models(self) -> set[EmbeddingModel]:
+        """Those of which there are vectors, or will be."""
+        with self._reading:
+            return {*self._loaded.models(), *self._vectors}
+
+    def _drop_all(self, model: EmbeddingModel) -> None:
+        self._dropped.add(model)
+        self._vectors.pop(model, None)
 
     def _refuse_broken(self, path: str) -> None:
         reason = self._loaded.broken.get(path)

@@ -19,6 +19,7 @@ from engramia_core.memory.store import (
     EmbeddingModel,
     Event,
     Kept,
+    KnownModel,
     PatternStore,
     Record,
     StoreWriter,
@@ -146,8 +147,16 @@ class PostgresStore(PatternStore):
             )
 
     @override
-    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
-        return self._reader.nearest(scope, postgres_search.Asked(query, filters, limit))
+    def nearest(
+        self,
+        scope: Scope,
+        query: Vector,
+        *,
+        filters: Filters,
+        limit: int,
+        model: EmbeddingModel | None = None,
+    ) -> Candidates:
+        return self._reader.nearest(scope, postgres_search.Asked(query, filters, limit), model)
 
     @override
     def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
@@ -165,9 +174,11 @@ class PostgresStore(PatternStore):
             return reads.history(connection, scope, key)
 
     @override
-    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+    def records(
+        self, scope: Scope, *, with_vectors: bool, model: EmbeddingModel | None = None
+    ) -> Iterator[Record]:
         with self._reading(scope, isolation="REPEATABLE READ") as connection:
-            model = reads.model(connection, scope) if with_vectors else None
+            model = (model or reads.model(connection, scope)) if with_vectors else None
             model_id = model.model_id if model else None
             yield from reads.records(connection, scope, model_id=model_id)
 
@@ -202,11 +213,16 @@ class PostgresStore(PatternStore):
             return reads.in_trash(connection, scope, run=run, until=until)
 
     @override
-    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+    def without_vector(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        model: EmbeddingModel | None = None,
+        after: str = "",
+    ) -> list[Pattern]:
         with self._reading(scope) as connection:
-            model = reads.model(connection, scope)
-            model_id = model.model_id if model else None
-            return reads.without_vector(connection, scope, model_id, limit=limit)
+            return reads.without_vector(connection, scope, model, limit=limit, after=after)
 
     @override
     def known_vectors(
@@ -227,6 +243,17 @@ class PostgresStore(PatternStore):
     @override
     def model(self, scope: Scope) -> EmbeddingModel | None:
         return self._reader.model(scope)
+
+    @override
+    def models(self, scope: Scope) -> list[KnownModel]:
+        with self._reading(scope) as connection:
+            return reads.models(connection, scope)
+
+    @override
+    def ready_to_search(self, scope: Scope, model: EmbeddingModel) -> None:
+        """Build the model's index where this login may; where not, ``after_bulk`` says what is left to do."""
+        if self._reader.is_large(scope):
+            self._build(model, owner="reindex", now=datetime.now(UTC))
 
     @override
     def clusters(self, scope: Scope) -> list[Cluster]:
@@ -271,8 +298,18 @@ class PostgresStore(PatternStore):
         progress: Callable[[int], None] = lambda _: None,
     ) -> str | None:
         model, _ = self._reader.lacks_index(scope)
-        if model is None:
-            return None
+        return (
+            None if model is None else self._build(model, owner=owner, now=now, progress=progress)
+        )
+
+    def _build(
+        self,
+        model: EmbeddingModel,
+        *,
+        owner: str,
+        now: datetime,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> str | None:
         from engramia_core.stores.postgres_bulk import build_after_bulk
 
         told = build_after_bulk(

@@ -36,7 +36,8 @@ def build_after_bulk(
             with engine.connect() as connection:
                 if not is_owner(connection):
                     return f"{_TO_DO} (as the login that owns the tables)"
-                (mine,) = (each for each in indexes(connection) if each.model == model)
+                found = indexes(connection, model.model_id)
+                (mine,) = (each for each in found if each.model == model)
             with postgres_build.alone(engine, owner=owner, now=now):
                 postgres_build.build(engine, mine, progress=lambda step: progress(step.done))
     except EngramiaError as error:

@@ -76,7 +76,7 @@ class ModelIndex:
 _MODELS = """
     SELECT m.model_id, m.dimensions, sum(p.live)::bigint AS live, max(p.live) AS largest
     FROM memory_models m JOIN memory_projects p USING (tenant_id, project_id)
-    WHERE m.is_active GROUP BY 1, 2 ORDER BY 1, 2
+    WHERE m.is_active OR m.model_id = %s GROUP BY 1, 2 ORDER BY 1, 2
 """
 STATES = """
     SELECT c.relname AS name, i.indisvalid AS is_valid, pg_relation_size(c.oid) AS size_bytes,
@@ -89,11 +89,11 @@ _IS_OWNER = (
 )
 
 
-def indexes(connection: Connection) -> list[ModelIndex]:
-    """The models that any scope is searched by, as the owner sees them, each with its index."""
+def indexes(connection: Connection, also: str = "") -> list[ModelIndex]:
+    """The models that any scope is searched by, and the one named, as the owner sees them, each with its index."""
     states = {row.name: row for row in rows_of(connection, STATES, (TABLE,))}
     found = []
-    for row in rows_of(connection, _MODELS):
+    for row in rows_of(connection, _MODELS, (also,)):
         model = EmbeddingModel(row.model_id, row.dimensions)
         name = index_name(model)
         there = states.get(name)

@@ -86,21 +86,27 @@ class PostgresReader:
         (rows,) = self._ask(scope, _BY_HASHES.of(scope, hashes=hashes, model_id=model_id))
         return {by_hash[number]: vector.to_numpy() for number, vector in rows}
 
-    def nearest(self, scope: Scope, asked: postgres_search.Asked) -> Candidates:
-        """The nearest live patterns, as many as were asked for where there are."""
+    def nearest(
+        self, scope: Scope, asked: postgres_search.Asked, model: EmbeddingModel | None = None
+    ) -> Candidates:
+        """The nearest live patterns by the scope's model or the one given, as many as were asked for where there are."""
         state = self._last.get(scope) or self._state(scope)
-        while state.model is not None:
-            indexed = self._indexed_rows(scope, state, asked.limit)
-            rows, now = self._search(scope, asked, state, indexed)
-            if now.model == state.model:
+        while meant := model or state.model:
+            by = postgres_search.ScopeState(meant, state.live)
+            indexed = self._indexed_rows(scope, by, asked.limit)
+            rows, now = self._search(scope, asked, by, indexed)
+            if model is not None or now.model == meant:
                 if indexed is not None and len(rows) < min(asked.limit, now.live):
-                    rows, now = self._search(scope, asked, state, None)
+                    rows, now = self._search(scope, asked, by, None)
                 found = postgres_search.candidates(rows, now.live, asked.limit)
-                about = postgres_search.vectors_of(scope, found, state.model)
-                (vectors,) = self._ask(scope, about)
-                return postgres_search.with_vectors(found, vectors, state.model)
+                (vectors,) = self._ask(scope, postgres_search.vectors_of(scope, found, meant))
+                return postgres_search.with_vectors(found, vectors, meant)
             state = now
         return postgres_search.candidates([], 0, 0)
+
+    def is_large(self, scope: Scope) -> bool:
+        """Whether the scope has more patterns than are searched exactly."""
+        return self.live_count(scope) > postgres_search.EXACT_UP_TO
 
     def forget(self) -> None:
         """Believe nothing about indexes any more."""

@@ -21,6 +21,7 @@ from engramia_core.memory.store import (
     EmbeddingModel,
     Event,
     Kept,
+    KnownModel,
     PatternStore,
     Record,
     StoreWriter,
@@ -133,14 +134,22 @@ class SQLiteStore(PatternStore):
             )
 
     @override
-    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+    def nearest(
+        self,
+        scope: Scope,
+        query: Vector,
+        *,
+        filters: Filters,
+        limit: int,
+        model: EmbeddingModel | None = None,
+    ) -> Candidates:
         among = None
         with translated(self._path):
             version = self._watch.version()
-        index = self._indexes.current(scope, version)
+        index = self._indexes.current(scope, version, model)
         if index is None or filters.skills:
             with self._reading() as connection:
-                index = self._indexes.fresh(connection, scope, version)
+                index = self._indexes.fresh(connection, scope, version, model)
                 if filters.skills:
                     among = filtering.keys_with_skills(connection, scope, filters.skills)
         if index is None:
@@ -163,9 +172,11 @@ class SQLiteStore(PatternStore):
             return reads.history(connection, scope, key)
 
     @override
-    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+    def records(
+        self, scope: Scope, *, with_vectors: bool, model: EmbeddingModel | None = None
+    ) -> Iterator[Record]:
         with translated(self._path), self._engine.connect() as connection:
-            model = reads.model(connection, scope) if with_vectors else None
+            model = (model or reads.model(connection, scope)) if with_vectors else None
             model_id = model.model_id if model else None
             yield from reads.records(connection, scope, model_id=model_id)
 
@@ -194,11 +205,16 @@ class SQLiteStore(PatternStore):
             return reads.in_trash(connection, scope, run=run, until=until)
 
     @override
-    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+    def without_vector(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        model: EmbeddingModel | None = None,
+        after: str = "",
+    ) -> list[Pattern]:
         with self._reading() as connection:
-            model = reads.model(connection, scope)
-            model_id = model.model_id if model else None
-            return reads.without_vector(connection, scope, model_id, limit=limit)
+            return reads.without_vector(connection, scope, model, limit=limit, after=after)
 
     @override
     def known_vectors(
@@ -222,6 +238,15 @@ class SQLiteStore(PatternStore):
     def model(self, scope: Scope) -> EmbeddingModel | None:
         with self._reading() as connection:
             return reads.model(connection, scope)
+
+    @override
+    def models(self, scope: Scope) -> list[KnownModel]:
+        with self._reading() as connection:
+            return reads.models(connection, scope)
+
+    @override
+    def ready_to_search(self, scope: Scope, model: EmbeddingModel) -> None:
+        """Nothing: an exact search needs no index."""
 
     @override
     def clusters(self, scope: Scope) -> list[Cluster]:

@@ -12,7 +12,14 @@ from typing_extensions import override
 
 from engramia_core.errors import Busy, Unavailable
 from engramia_core.memory.lexical import bm25
-from engramia_core.memory.store import NEAREST, Candidates, Counts, Kept, PatternStore
+from engramia_core.memory.store import (
+    NEAREST,
+    Candidates,
+    Counts,
+    Kept,
+    KnownModel,
+    PatternStore,
+)
 from engramia_core.memory.words import words_of
 from engramia_core.testing.memory_writer import MemoryWriter, ScopeState
 
@@ -78,11 +85,20 @@ class MemoryStore(PatternStore):
         return wanted[:limit]
 
     @override
-    def nearest(self, scope: Scope, query: Vector, *, filters: Filters, limit: int) -> Candidates:
+    def nearest(
+        self,
+        scope: Scope,
+        query: Vector,
+        *,
+        filters: Filters,
+        limit: int,
+        model: EmbeddingModel | None = None,
+    ) -> Candidates:
+        state = self._state(scope)
         vectors = {
-            key: record.vector
-            for key, record in self._state(scope).records.items()
-            if record.vector is not None and record.pattern.trashed is None
+            key: vector
+            for key, vector in state.of(model).items()
+            if state.records[key].pattern.trashed is None
         }
         patterns = self.get(scope, list(vectors))
         scored = [(patterns[key], float(vector @ query)) for key, vector in vectors.items()]
@@ -117,11 +133,13 @@ class MemoryStore(PatternStore):
         return sorted(self._state(scope).history.get(key, ()), key=lambda event: event.at)
 
     @override
-    def records(self, scope: Scope, *, with_vectors: bool) -> Iterator[Record]:
+    def records(
+        self, scope: Scope, *, with_vectors: bool, model: EmbeddingModel | None = None
+    ) -> Iterator[Record]:
         state = self._state(scope)
+        vectors = state.of(model) if with_vectors else {}
         for pattern in state.patterns(trashed=False):
-            record = state.records[pattern.key]
-            yield record if with_vectors else replace(record, vector=None)
+            yield replace(state.records[pattern.key], vector=vectors.get(pattern.key))
 
     @override
     def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
@@ -131,7 +149,8 @@ class MemoryStore(PatternStore):
                 record = state.records.get(key)
                 if record is not None:
                     observations = sorted(record.observations, key=lambda o: o.at)
-                    record = replace(record, observations=tuple(observations))
+                    vector = state.of(None).get(key)
+                    record = replace(record, observations=tuple(observations), vector=vector)
                 history = sorted(state.history.get(key, ()), key=lambda event: event.at)
                 yield Kept(key, record, tuple(history))
 
@@ -157,22 +176,30 @@ class MemoryStore(PatternStore):
         ]
 
     @override
-    def without_vector(self, scope: Scope, *, limit: int) -> list[Pattern]:
+    def without_vector(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        model: EmbeddingModel | None = None,
+        after: str = "",
+    ) -> list[Pattern]:
         state = self._state(scope)
+        vectors = state.of(model)
         live = state.patterns(trashed=False)
-        return [p for p in live if state.records[p.key].vector is None][:limit]
+        return [p for p in live if p.key not in vectors and p.key > after][:limit]
 
     @override
     def known_vectors(
         self, scope: Scope, model_id: str, texts: Sequence[str]
     ) -> Mapping[str, Vector]:
         state = self._state(scope)
-        if state.model is None or state.model.model_id != model_id:
-            return {}
         return {
-            record.pattern.task: record.vector
-            for record in state.records.values()
-            if record.vector is not None and record.pattern.task in texts
+            task: vector
+            for model, vectors in state.vectors.items()
+            if model.model_id == model_id
+            for key, vector in vectors.items()
+            if (task := state.records[key].pattern.task) in texts
         }
 
     @override
@@ -187,13 +214,26 @@ class MemoryStore(PatternStore):
             live=len(live),
             trashed=len(state.records) - len(live),
             observations=sum(len(record.observations) for record in state.records.values()),
-            embedded=sum(record.vector is not None for record in live),
+            embedded=sum(record.pattern.key in state.of(None) for record in live),
             clusters=len(state.clusters),
         )
 
     @override
     def model(self, scope: Scope) -> EmbeddingModel | None:
         return self._state(scope).model
+
+    @override
+    def models(self, scope: Scope) -> list[KnownModel]:
+        state = self._state(scope)
+        known = {state.model, *(model for model, found in state.vectors.items() if found)} - {None}
+        return [
+            KnownModel(model, model == state.model, len(state.of(model)))
+            for model in sorted(filter(None, known), key=lambda model: model.model_id)
+        ]
+
+    @override
+    def ready_to_search(self, scope: Scope, model: EmbeddingModel) -> None:
+        """Nothing: it searches exactly."""
 
     @override
     def clusters(self, scope: Scope) -> list[Cluster]:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from engramia_core.errors import NotFound, Refused
-from engramia_core.memory.store import Record, StoreWriter
+from engramia_core.memory.store import EmbeddingModel, Record, StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, jaccard, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engramia_core.memory.embedding import Matrix
+    from engramia_core.memory.embedding import Matrix, Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, Kept
+    from engramia_core.memory.store import AgingRun, Event, Kept
     from engramia_core.memory.words import Words
 
 
@@ -26,6 +26,8 @@ class ScopeState:
     """All that a scope holds. The values inside are never changed, only replaced."""
 
     records: dict[str, Record] = field(default_factory=dict)
+    """Without their vectors."""
+    vectors: dict[EmbeddingModel, dict[str, Vector]] = field(default_factory=dict)
     history: dict[str, tuple[Event, ...]] = field(default_factory=dict)
     clusters: dict[str, Cluster] = field(default_factory=dict)
     runs: tuple[AgingRun, ...] = ()
@@ -36,9 +38,15 @@ class ScopeState:
         return replace(
             self,
             records=dict(self.records),
+            vectors={model: dict(found) for model, found in self.vectors.items()},
             history=dict(self.history),
             clusters=dict(self.clusters),
         )
+
+    def of(self, model: EmbeddingModel | None) -> dict[str, Vector]:
+        """The vectors of a model, by default the scope's, by key."""
+        wanted = model or self.model
+        return self.vectors.get(wanted, {}) if wanted else {}
 
     def patterns(self, *, trashed: bool) -> list[Pattern]:
         """The patterns in the trash or not, by key."""
@@ -77,8 +85,10 @@ class MemoryWriter(StoreWriter):
     def update(self, patterns: Sequence[Pattern], event: Event) -> None:
         stored = [self._stored(pattern.key) for pattern in patterns]
         for pattern, record in zip(patterns, stored, strict=True):
-            vector = record.vector if pattern.task == record.pattern.task else None
-            self._store(replace(record, pattern=pattern, vector=vector), event)
+            if pattern.task != record.pattern.task:
+                self._drop_vectors(pattern.key)
+            self._state.records[pattern.key] = replace(record, pattern=pattern)
+            self._remember(pattern.key, event)
 
     @override
     def observe(self, pattern: Pattern, observations: Sequence[Observation], event: Event) -> None:
@@ -97,20 +107,37 @@ class MemoryWriter(StoreWriter):
     def purge(self, keys: Sequence[str], event: Event) -> None:
         for key in keys:
             if self._state.records.pop(key, None) is not None:
+                self._drop_vectors(key)
                 self._remember(key, event)
 
     @override
     def choose_model(self, model: EmbeddingModel) -> None:
-        if model == self._state.model:
-            return
         self._state.model = model
-        for key, record in self._state.records.items():
-            self._state.records[key] = replace(record, vector=None)
+        self._drop_lengths_beside(model)
 
     @override
-    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
+    def set_vectors(
+        self,
+        keys: Sequence[str],
+        vectors: Matrix,
+        event: Event,
+        *,
+        model: EmbeddingModel | None = None,
+    ) -> None:
+        active = self._active() if model is None else self._state.model
+        if model and active and model != active and model.model_id == active.model_id:
+            raise Refused(f"{model.model_id} has {active.dimensions} dimensions")
+        wanted = model or self._active()
+        self._drop_lengths_beside(wanted)
         for key, vector in zip(keys, vectors, strict=True):
-            self._state.records[key] = replace(self._stored(key), vector=vector.copy())
+            of_model = self._state.vectors.setdefault(wanted, {})
+            of_model[self._stored(key).pattern.key] = vector.copy()
+
+    @override
+    def drop_model(self, model: EmbeddingModel, *, limit: int) -> int:
+        if model == self._state.model:
+            raise Refused(f"{model.model_id} is the scope's")
+        return len(self._state.vectors.pop(model, {}))
 
     @override
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:
@@ -135,9 +162,10 @@ class MemoryWriter(StoreWriter):
     def take_over(self, kept: Sequence[Kept], event: Event) -> None:
         for each in kept:
             self._state.records.pop(each.key, None)
-            self._state.history[each.key] = each.history
+            self._drop_vectors(each.key)
             if each.record is not None:
-                self._state.records[each.key] = each.record
+                self._put(each.record)
+            self._state.history[each.key] = each.history
 
     def _stored(self, key: str) -> Record:
         try:
@@ -145,9 +173,32 @@ class MemoryWriter(StoreWriter):
         except KeyError:
             raise NotFound(f"no pattern {key!r}", hint="engramia patterns list") from None
 
+    def _active(self) -> EmbeddingModel:
+        if self._state.model is None:
+            raise Refused("the scope has no embedding model yet")
+        return self._state.model
+
     def _store(self, record: Record, event: Event) -> None:
-        self._state.records[record.pattern.key] = record
+        self._put(record)
         self._remember(record.pattern.key, event)
+
+    def _put(self, record: Record) -> None:
+        """The record, and its vector under the scope's model, in the place of what was there."""
+        key = record.pattern.key
+        self._drop_vectors(key)
+        if record.vector is not None:
+            self._state.vectors.setdefault(self._active(), {})[key] = record.vector
+        self._state.records[key] = replace(record, vector=None)
+
+    def _drop_vectors(self, key: str) -> None:
+        for of_model in self._state.vectors.values():
+            of_model.pop(key, None)
+
+    def _drop_lengths_beside(self, model: EmbeddingModel) -> None:
+        """Vectors of another length under the model's name go."""
+        for other in list(self._state.vectors):
+            if other != model and other.model_id == model.model_id:
+                del self._state.vectors[other]
 
     def _remember(self, key: str, event: Event) -> None:
         self._state.history[key] = (*self._state.history.get(key, ()), event)

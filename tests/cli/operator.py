@@ -47,6 +47,8 @@ class Operator:
     now: datetime = field(default_factory=lambda: days(1))
     environment: dict[str, str] = field(default_factory=dict)
     embeddings: EmbeddingProvider = field(default_factory=HashEmbeddings)
+    others: dict[str, EmbeddingProvider] = field(default_factory=dict)
+    """Providers by the names that choose them."""
     columns: int = 100
     migrations: Path | None = None
     looked_into: list[Memory] = field(default_factory=list)
@@ -94,7 +96,8 @@ class Operator:
         return {path.name for path in self.home.iterdir()}
 
     def _provider(self, settings: Settings) -> EmbeddingProvider | None:
-        return self.embeddings if settings["embeddings"] == "minilm" else provider(settings)
+        named = self.others | {"minilm": self.embeddings}
+        return named.get(settings["embeddings"]) or provider(settings)
 
 
 ENGRAMIA = (sys.executable, "-m", "engramia_cli")

@@ -4,10 +4,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from typing_extensions import override
 
+from engramia_core.scope import Scope
 from engramia_core.testing.embeddings import HashEmbeddings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engramia_core.memory.embedding import Matrix
     from tests.cli.operator import Operator
 
 AGING = ("aging", "--max-prune-percent", "50")
@@ -137,14 +142,156 @@ def test_reindex_for_another_model_is_planned_then_done(operator: Operator) -> N
     code, said = operator.refused("recall", "parse CSV rows")
     assert code == 4
     assert said.endswith("embed everything anew: engramia reindex\n")
-    assert operator.done("reindex", "--plan").startswith("4 of 4 patterns would be embedded by")
-    assert operator.done("reindex") == (
-        "4 of 4 patterns embedded by other-words (before: hashed-words), 115 characters\n"
-    )
+    assert operator.done("reindex", "--plan").splitlines() == [
+        "4 of 4 patterns would be embedded by other-words (before: hashed-words), 115 characters",
+        "4 different texts, about 29 tokens; price: unknown; time: unknown",
+    ]
+    answer = operator.types("reindex", "--yes")
+    assert answer.stdout.splitlines() == [
+        "4 of 4 patterns embedded by other-words (before: hashed-words), 115 characters",
+        "searched by other-words now; to go back: engramia reindex --switch-back",
+    ]
+    assert answer.stderr.startswith("note: recall by the two models was not compared: scope")
     assert operator.json("reindex").keys() == {
-        *("planned", "model_before", "model", "live", "embedded", "characters")
+        *("planned", "model_before", "model", "live", "embedded", "characters"),
+        *("switched", "comparison", "not_compared", "estimate"),
     }
     assert operator.types("recall", "parse CSV rows").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [(None, "unknown"), (0.0, "nothing"), (0.02, "less than $0.01"), (2e4, "about $0.58")],
+)
+def test_a_plan_tells_the_price(usd: float | None, said: str, operator: Operator) -> None:
+    class Priced(HashEmbeddings):
+        @property
+        @override
+        def usd_per_million_tokens(self) -> float | None:
+            return usd
+
+    operator.embeddings = Priced("other-words", 32)
+    assert f"price: {said};" in operator.done("reindex", "--plan")
+
+
+def test_a_change_of_model_asks_first(operator: Operator) -> None:
+    operator.embeddings = HashEmbeddings("other-words", 32)
+    code, said = operator.refused("reindex")
+    assert (code, said.splitlines()[-1]) == (4, "hint: add --yes")
+    assert operator.memory().metrics().embedded == 4
+    assert [known.is_active for known in operator.memory().store.models(Scope())] == [True]
+
+
+@pytest.fixture
+def of_minilm(operator: Operator) -> Operator:
+    """Somebody whose memory is searched by minilm, here of hashed words, and who also has OpenAI's key."""
+    operator.embeddings = HashEmbeddings("all-MiniLM-L6-v2-int8", 384)
+    operator.others = {
+        "openai:text-embedding-3-small": HashEmbeddings("text-embedding-3-small", 1536),
+        "openai:unlike:512": Reversed("unlike:512", 512),
+    }
+    operator.types("reindex", "--yes")
+    operator.done("reindex", "--drop-old", "--yes")
+    return operator
+
+
+class Reversed(HashEmbeddings):
+    """Knows a word only as a whole text."""
+
+    @override
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        return super().embed([text.replace(" ", "") for text in texts])
+
+
+SMALL = ("--model", "openai:text-embedding-3-small")
+
+
+def test_the_model_is_changed_and_back_under_commands_that_know_either(
+    of_minilm: Operator,
+) -> None:
+    assert of_minilm.done("reindex", *SMALL, "--yes").splitlines() == [
+        "4 of 4 patterns embedded by text-embedding-3-small (before: all-MiniLM-L6-v2-int8), 115 characters",
+        "recall compared on 4 stored tasks: the first five agree on 0.458",
+        "searched by text-embedding-3-small now; to go back: engramia reindex --switch-back",
+    ]
+    openai = ("--embeddings", "openai:text-embedding-3-small")
+    for chosen in ((), openai):
+        assert "parse-csv" in of_minilm.done(*chosen, "recall", "Parse a CSV export into rows")
+    of_minilm.done(
+        *openai, "learn", "Water the flowers", "--code", "-", "--score", "8", stdin="pour()"
+    )
+    assert of_minilm.done("reindex", "--switch-back").splitlines()[0] == (
+        "1 of 5 patterns embedded by all-MiniLM-L6-v2-int8"
+        " (before: text-embedding-3-small), 17 characters"
+    )
+    assert "pour" in of_minilm.done(*openai, "recall", "Water the flowers")
+    assert of_minilm.json("reindex", "--drop-old", "--yes") == {
+        "dropped": [
+            {
+                "model": {"model_id": "text-embedding-3-small", "dimensions": 1536},
+                "is_active": False,
+                "vectors": 5,
+            }
+        ]
+    }
+    assert of_minilm.done("reindex", "--drop-old") == "there are no vectors of another model\n"
+    assert of_minilm.refused("reindex", "--switch-back")[0] == 4
+
+
+def test_old_vectors_are_dropped_only_when_that_is_confirmed(of_minilm: Operator) -> None:
+    of_minilm.done("reindex", *SMALL, "--yes")
+    assert of_minilm.refused("reindex", "--drop-old")[0] == 4
+    assert len(of_minilm.memory().old_models()) == 1
+
+
+def test_golden_questions_are_read_from_a_file(of_minilm: Operator) -> None:
+    golden = '{"query": "Parse a CSV export into rows", "expect": ["parse-csv"]}\n\n'
+    (of_minilm.home / "golden.ndjson").write_text(golden)
+    said = of_minilm.done("reindex", *SMALL, "--golden", "golden.ndjson", "--yes").splitlines()
+    assert said[1:3] == [
+        "recall compared on 1 golden question: the first five agree on 0.500",
+        "hit rate 1.000 -> 1.000, MRR 1.000 -> 1.000",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "golden line 1: "),
+        ('{"query": "x"}', "golden line 1: it must be an object with 'query' and 'expect'"),
+        ('{"query": "x", "expect": []}', "golden line 1: 'query' must be a text"),
+        ('{"query": "x", "expect": [1]}', "golden line 1: 'expect' holds what is no key"),
+        ('{"query": "", "expect": ["a"]}', "golden line 1: task"),
+        ("", "there are no golden questions"),
+    ],
+)
+def test_a_wrong_golden_file_is_told_by_its_line(line: str, said: str, of_minilm: Operator) -> None:
+    (of_minilm.home / "golden.ndjson").write_text(line)
+    code, found = of_minilm.refused("reindex", *SMALL, "--golden", "golden.ndjson", "--yes")
+    assert code == 2
+    assert found.startswith(f"error: {said}")
+
+
+def test_too_little_agreement_keeps_the_old_model_with_exit_4(of_minilm: Operator) -> None:
+    unlike = ("reindex", "--model", "openai:unlike:512", "--yes", "--min-agreement", "0.9")
+    answer = of_minilm.types(*unlike, "--output", "json")
+    assert answer.exit_code == 4
+    assert answer.json["switched"] is False
+    assert answer.json["comparison"]["agreement"] < 0.9
+    assert "all-MiniLM-L6-v2-int8 stays" in answer.stderr
+    assert "parse-csv" in of_minilm.done("recall", "Parse a CSV export into rows")
+    assert of_minilm.types(*unlike[:-1], "0.1").exit_code == 0
+
+
+@pytest.mark.parametrize("more", [("--plan",), ("--drop-old",), SMALL, ("--min-agreement", "0")])
+def test_to_switch_back_takes_no_more_options(more: tuple[str, ...], operator: Operator) -> None:
+    code, said = operator.refused("reindex", "--switch-back", *more)
+    assert (code, said) == (2, "error: --switch-back and --drop-old stand alone\n")
+
+
+def test_a_model_to_change_to_must_be_one(operator: Operator) -> None:
+    assert operator.refused("reindex", "--model", "none")[0] == 2
+    assert operator.refused("reindex", "--model", "bogus")[0] == 2
 
 
 def test_reindex_without_embeddings_is_refused(operator: Operator) -> None:

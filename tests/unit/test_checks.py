@@ -30,7 +30,7 @@ from tests.unit.steps import SCOPE, learned_key
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engramia_core.memory.store import Counts
+    from engramia_core.memory.store import Counts, EmbeddingModel
     from engramia_core.scope import Scope
     from engramia_core.stores.sqlite import SQLiteStore
 
@@ -138,6 +138,22 @@ def test_another_model_than_the_memorys_is_a_problem(
     assert "searched by hashed-words (64 dimensions)" in finding.text
     assert f"say {provider.model_id} ({provider.dimensions}" in finding.text
     assert "engramia reindex" in (finding.remedy or "")
+
+
+def test_another_model_that_opens_all_the_same_is_a_warning(subject: Subject) -> None:
+    assert subject.store is not None
+    learned_key(subject.store, "sort a list")
+    found = replace(
+        subject, provider=HashEmbeddings("other"), open_model=lambda m: HashEmbeddings(m.model_id)
+    )
+    assert check_model(found).severity is Severity.WARNING
+
+    def no_key(_: EmbeddingModel) -> HashEmbeddings:
+        raise Refused("no API key")
+
+    finding = check_model(replace(found, open_model=no_key))
+    assert finding.severity is Severity.PROBLEM
+    assert finding.text.endswith("; no API key")
 
 
 def test_patterns_without_a_vector_are_a_warning(subject: Subject) -> None:

@@ -108,18 +108,75 @@ def test_vectors_that_are_missing_are_an_error_and_not_remembered(store: MemoryS
             embedder.many(SCOPE, ["a", "b"])
 
 
-@pytest.mark.parametrize("model", [None, EmbeddingModel("hashed-words", 64)])
-def test_its_own_model_and_none_yet_are_fine(
-    store: MemoryStore, provider: HashEmbeddings, model: EmbeddingModel | None
+def chosen(store: PatternStore, model: EmbeddingModel) -> PatternStore:
+    """The store, with a model that its scope is searched by."""
+    with store.write(SCOPE) as writer:
+        writer.choose_model(model)
+    return store
+
+
+def test_a_scope_of_its_own_model_or_of_none_yet_is_served_by_itself(
+    store: MemoryStore, provider: HashEmbeddings
 ) -> None:
-    Embedder(provider, store).check(model, SCOPE)
+    embedder = Embedder(provider, store)
+    assert embedder.serving(SCOPE) is embedder
+    chosen(store, embedder.model)
+    assert embedder.serving(SCOPE) is embedder
 
 
 @pytest.mark.parametrize("model", [EmbeddingModel("other", 64), EmbeddingModel("hashed-words", 32)])
-def test_another_model_or_other_dimensions_are_refused(
+def test_a_model_that_cannot_be_opened_is_refused(
     store: MemoryStore, provider: HashEmbeddings, model: EmbeddingModel
 ) -> None:
     with pytest.raises(Refused) as caught:
-        Embedder(provider, store).check(model, SCOPE)
+        Embedder(provider, chosen(store, model)).serving(SCOPE)
     assert f"{model.model_id} ({model.dimensions} dimensions)" in caught.value.message
     assert "engramia reindex" in (caught.value.hint or "")
+
+
+def test_another_model_is_opened_once_and_serves(
+    store: MemoryStore, provider: HashEmbeddings
+) -> None:
+    opened: list[EmbeddingModel] = []
+
+    def open_model(model: EmbeddingModel) -> HashEmbeddings:
+        opened.append(model)
+        return HashEmbeddings(model.model_id, model.dimensions)
+
+    embedder = Embedder(provider, store, open_model)
+    model = EmbeddingModel("other", 32)
+    chosen(store, model)
+    serving = embedder.serving(SCOPE)
+    assert serving.model == model
+    assert embedder.serving(SCOPE) is serving
+    chosen(store, embedder.model)
+    assert embedder.serving(SCOPE) is embedder
+    assert opened == [model]
+
+
+def test_a_provider_of_another_length_than_the_scopes_is_refused(
+    store: MemoryStore, provider: HashEmbeddings
+) -> None:
+    chosen(store, EmbeddingModel("other", 32))
+    with pytest.raises(Refused, match="searched by other"):
+        Embedder(provider, store, lambda model: HashEmbeddings(model.model_id, 8)).serving(SCOPE)
+
+
+def test_why_a_model_does_not_open_is_said(store: MemoryStore, provider: HashEmbeddings) -> None:
+    def no_key(_: EmbeddingModel) -> HashEmbeddings:
+        raise InvalidInput("it needs an API key")
+
+    chosen(store, EmbeddingModel("other", 32))
+    with pytest.raises(Refused, match="it needs an API key"):
+        Embedder(provider, store, no_key).serving(SCOPE)
+
+
+def test_what_was_prepared_is_not_embedded_again(
+    store: MemoryStore, provider: HashEmbeddings
+) -> None:
+    learned_key(store, "sort a list")
+    embedder = Embedder(provider, store)
+    embedder.prepare(SCOPE, ["sort a list", "parse"])
+    embedder.one("sort a list")
+    embedder.one("parse")
+    assert provider.embedded == ["parse"]

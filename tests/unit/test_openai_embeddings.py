@@ -227,3 +227,11 @@ def test_vectors_that_are_too_few_too_short_or_none_are_a_clear_error(
     serve(httpserver, answer(*rows))
     with pytest.raises(InvalidInput, match=r"test-model:3 gave "):
         provider(httpserver).embed(["a", "b"])
+
+
+def test_the_price_is_known_of_openais_own_models_only() -> None:
+    assert OpenAIEmbeddings("key").usd_per_million_tokens == 0.02
+    assert OpenAIEmbeddings("key", "mine", dimensions=8).usd_per_million_tokens is None
+    elsewhere = OpenAIEmbeddings("key", base_url="http://localhost:1")
+    assert elsewhere.usd_per_million_tokens is None
+    assert not elsewhere.is_local

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engramia_core.embeddings import open_provider
+from engramia_core.embeddings import open_provider, spec_of
 from engramia_core.errors import InvalidInput, NotFound, Refused
 from engramia_core.stores import create_store, open_store, storage_in
 from engramia_core.stores.json_directory import JSONDirectoryStore
@@ -36,6 +36,25 @@ def test_a_spec_names_a_provider(spec: str, model_id: str, dimensions: int) -> N
     provider = open_provider(spec, api_key="key")
     assert provider is not None
     assert (provider.model_id, provider.dimensions) == (model_id, dimensions)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "minilm", "openai:text-embedding-3-small", "openai:text-embedding-3-large",
+        "openai:text-embedding-ada-002", "openai:text-embedding-3-small:256", "openai:mine:8",
+    ],
+)  # fmt: skip
+def test_a_provider_is_found_again_by_the_name_of_its_model(spec: str) -> None:
+    provider = open_provider(spec, api_key="key")
+    assert provider is not None
+    assert spec_of(provider.model_id, provider.dimensions) == spec
+
+
+@pytest.mark.parametrize("model_id", ["hashed-words", "mine", "mine:9", ":8", "text-embedding-3"])
+def test_a_model_of_no_provider_is_refused(model_id: str) -> None:
+    with pytest.raises(InvalidInput, match=f"no provider is known for .* {model_id!r}"):
+        spec_of(model_id, 8)
 
 
 def test_none_is_no_provider() -> None:

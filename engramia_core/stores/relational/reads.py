@@ -16,6 +16,7 @@ from engramia_core.memory.store import (
     Counts,
     EmbeddingModel,
     Event,
+    KnownModel,
     Record,
 )
 from engramia_core.stores.relational import filtering
@@ -192,12 +193,21 @@ def in_trash(
 
 
 def without_vector(
-    connection: Connection, scope: Scope, model_id: str | None, *, limit: int
+    connection: Connection,
+    scope: Scope,
+    wanted: EmbeddingModel | None,
+    *,
+    limit: int,
+    after: str,
 ) -> list[Pattern]:
-    """Live patterns that have no vector of the model."""
+    """Live patterns that have no vector of the model, by default the scope's, from behind a key on."""
+    wanted = wanted or model(connection, scope)
+    is_kept = wanted is not None and _has_model(connection, scope, wanted)
+    of_model = vector_of_pattern(wanted.model_id if wanted and is_kept else "")
     statement = (
-        _PATTERNS.outerjoin_from(t.patterns, t.embeddings, vector_of_pattern(model_id or ""))
+        _PATTERNS.outerjoin_from(t.patterns, t.embeddings, of_model)
         .where(in_scope(t.patterns, scope), LIVE, t.embeddings.c.key.is_(None))
+        .where(t.patterns.c.key > after)
         .limit(limit)
     )
     return _patterns(connection, statement, ordered=True)
@@ -243,6 +253,34 @@ def model(connection: Connection, scope: Scope) -> EmbeddingModel | None:
     """The scope's model."""
     rows = _ACTIVE_MODEL.rows(connection, scope_binds(scope))
     return EmbeddingModel(*rows[0]) if rows else None
+
+
+def _has_model(connection: Connection, scope: Scope, model: EmbeddingModel) -> bool:
+    """Whether the scope knows the model, with vectors of that length."""
+    known = select(t.models.c.dimensions).where(
+        in_scope(t.models, scope), t.models.c.model_id == model.model_id
+    )
+    return connection.execute(known).scalar_one_or_none() == model.dimensions
+
+
+def models(connection: Connection, scope: Scope) -> list[KnownModel]:
+    """The scope's model, and the others of which there are vectors."""
+    counted = (
+        select(t.embeddings.c.model_id, func.count())
+        .where(in_scope(t.embeddings, scope))
+        .group_by(t.embeddings.c.model_id)
+    )
+    vectors = {row[0]: row[1] for row in connection.execute(counted)}
+    known = (
+        select(t.models.c.model_id, t.models.c.dimensions, t.models.c.is_active)
+        .where(in_scope(t.models, scope))
+        .order_by(t.models.c.model_id)
+    )
+    return [
+        KnownModel(EmbeddingModel(name, dimensions), is_active, vectors.get(name, 0))
+        for name, dimensions, is_active in connection.execute(known)
+        if is_active or name in vectors
+    ]
 
 
 def clusters(connection: Connection, scope: Scope) -> list[Cluster]:

@@ -8,7 +8,6 @@ from sqlalchemy import delete, func, select, update
 from typing_extensions import override
 
 from engramia_core.database import tables as t
-from engramia_core.database.columns import vector_dimensions
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words, jaccard, words_of
@@ -117,23 +116,20 @@ class RelationalWriter(StoreWriter):
     def choose_model(self, model: EmbeddingModel) -> None:
         here = in_scope(t.models, self._scope)
         self._connection.execute(update(t.models).where(here).values(is_active=False))
-        self._connection.execute(
-            delete(t.models).where(here, t.models.c.model_id == model.model_id)
-        )
-        self._insert_all(t.models, [(*self._own, model.model_id, model.dimensions, True)])
+        self._put_model(model, is_active=True)
         self._ledger.note(f"model {model.model_id} chosen")
-        self._connection.execute(
-            delete(t.embeddings).where(
-                in_scope(t.embeddings, self._scope),
-                t.embeddings.c.model_id == model.model_id,
-                vector_dimensions(t.embeddings.c.vector) != model.dimensions,
-            )
-        )
 
     @override
-    def set_vectors(self, keys: Sequence[str], vectors: Matrix, event: Event) -> None:
+    def set_vectors(
+        self,
+        keys: Sequence[str],
+        vectors: Matrix,
+        event: Event,
+        *,
+        model: EmbeddingModel | None = None,
+    ) -> None:
         known = reads.get(self._connection, self._scope, keys)
-        model_id = self._model_id()
+        model_id = self._model_id() if model is None else self._known_model(model)
         self._drop_vectors(keys, model_id)
         rows = [
             embedding_row(self._scope, known[key], vector, model_id)
@@ -141,6 +137,23 @@ class RelationalWriter(StoreWriter):
         ]
         self._insert_all(t.embeddings, rows)
         self._log(keys, event)
+
+    @override
+    def drop_model(self, model: EmbeddingModel, *, limit: int) -> int:
+        if model == reads.model(self._connection, self._scope):
+            raise Refused(f"scope {self._scope} is searched by {model.model_id}")
+        where = in_scope(t.embeddings, self._scope), t.embeddings.c.model_id == model.model_id
+        some = select(t.embeddings.c.key).where(*where).order_by(t.embeddings.c.key).limit(limit)
+        keys = list(self._connection.execute(some).scalars())
+        self._drop_vectors(keys, model.model_id)
+        if len(keys) < limit:
+            self._connection.execute(
+                delete(t.models).where(
+                    in_scope(t.models, self._scope), t.models.c.model_id == model.model_id
+                )
+            )
+        self._ledger.note(f"{len(keys):,} vectors of {model.model_id} dropped", when=bool(keys))
+        return len(keys)
 
     @override
     def put_clusters(self, clusters: Sequence[Cluster]) -> None:
@@ -287,6 +300,32 @@ class RelationalWriter(StoreWriter):
         if model is None:
             raise Refused(f"scope {self._scope} has no embedding model yet")
         return model.model_id
+
+    def _known_model(self, model: EmbeddingModel) -> str:
+        """The name of a model under which vectors are stored, made known if need be."""
+        active = reads.model(self._connection, self._scope)
+        if active is not None and active != model and active.model_id == model.model_id:
+            raise Refused(f"{model.model_id} has {active.dimensions} dimensions in {self._scope}")
+        if active != model:
+            self._put_model(model, is_active=False)
+        return model.model_id
+
+    def _put_model(self, model: EmbeddingModel, *, is_active: bool) -> None:
+        """Write the row of a model, without vectors of another length under its name."""
+        here = in_scope(t.models, self._scope), t.models.c.model_id == model.model_id
+        known = select(t.models.c.dimensions).where(*here)
+        dimensions = self._connection.execute(known).scalar_one_or_none()
+        if dimensions == model.dimensions:
+            self._connection.execute(update(t.models).where(*here).values(is_active=is_active))
+            return
+        if dimensions is not None:
+            self._connection.execute(delete(t.models).where(*here))
+            self._connection.execute(
+                delete(t.embeddings).where(
+                    in_scope(t.embeddings, self._scope), t.embeddings.c.model_id == model.model_id
+                )
+            )
+        self._insert_all(t.models, [(*self._own, model.model_id, model.dimensions, is_active)])
 
     def _drop_vectors(self, keys: Sequence[str], model_id: str | None) -> None:
         """Remove vectors of one model, or with ``None`` of all."""

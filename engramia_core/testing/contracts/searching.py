@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from engramia_core.errors import Refused
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import Source, Trashed, TrashReason
-from engramia_core.memory.store import NEAREST, Action, EmbeddingModel, Record
+from engramia_core.memory.store import NEAREST, Action, EmbeddingModel, KnownModel, Record
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (
@@ -189,6 +190,121 @@ class SearchingContract(StoreCase):
         assert again.nearest(SCOPE, a_vector(1, 4), filters=EVERYTHING, limit=9).keys == ["a"]
         assert keys_of(again.without_vector(SCOPE, limit=9)) == ["b"]
         again.close()
+
+    def test_vectors_of_another_model_are_kept_beside(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1), a_record("b", seed=2), a_record("c", seed=3))
+        event = an_event(Action.EMBEDDED)
+        with store.write(SCOPE) as writer:
+            rows = np.stack([a_vector(n, 4) for n in (1, 2)])
+            writer.set_vectors(["a", "b"], rows, event, model=OTHER_MODEL)
+        assert store.model(SCOPE) == MODEL
+        assert found_by(store) == {"a", "b", "c"}
+        again = self.reopen(store)
+        query = a_vector(2, 4)
+        found = again.nearest(SCOPE, query, filters=EVERYTHING, limit=1, model=OTHER_MODEL)
+        assert (found.keys, found.similarity.tolist()) == (["b"], pytest.approx([1.0], abs=1e-5))
+        assert keys_of(again.without_vector(SCOPE, limit=9, model=OTHER_MODEL)) == ["c"]
+        assert again.without_vector(SCOPE, limit=9) == []
+        assert set(again.known_vectors(SCOPE, OTHER_MODEL.model_id, ["the task of a"])) == {
+            "the task of a"
+        }
+        of_both = [
+            [r.vector is not None for r in again.records(SCOPE, with_vectors=True, model=model)]
+            for model in (MODEL, OTHER_MODEL)
+        ]
+        assert of_both == [[True, True, True], [True, True, False]]
+        again.close()
+
+    def test_a_scope_changes_its_model_and_back_without_losing_a_vector(
+        self, store: PatternStore
+    ) -> None:
+        put(store, a_record("a", seed=1), a_record("b", seed=2))
+        other = self.second(store)
+        assert found_by(other) == {"a", "b"}
+        with store.write(SCOPE) as writer:
+            rows = np.stack([a_vector(n, 4) for n in (1, 2)])
+            writer.set_vectors(["a", "b"], rows, an_event(Action.EMBEDDED), model=OTHER_MODEL)
+            writer.choose_model(OTHER_MODEL)
+        assert store.model(SCOPE) == other.model(SCOPE) == OTHER_MODEL
+        assert found_by(store) == found_by(other) == {"a", "b"}
+        before = other.nearest(SCOPE, a_vector(1), filters=EVERYTHING, limit=9, model=MODEL)
+        assert set(before.keys) == {"a", "b"}
+        with store.write(SCOPE) as writer:
+            record = Record(a_pattern("n"), vector=a_vector(3, 4))
+            writer.insert([record], an_event())
+        assert keys_of(store.without_vector(SCOPE, limit=9, model=MODEL)) == ["n"]
+        with store.write(SCOPE) as writer:
+            writer.set_vectors(["n"], a_vector(3)[None], an_event(Action.EMBEDDED), model=MODEL)
+            writer.choose_model(MODEL)
+        assert found_by(store) == found_by(other) == {"a", "b", "n"}
+        other.close()
+
+    def test_models_are_listed_with_their_vectors_until_they_are_dropped(
+        self, store: PatternStore
+    ) -> None:
+        assert store.models(SCOPE) == []
+        records = [a_record(f"k{n}", seed=n) for n in range(5)]
+        put(store, *records)
+        active = KnownModel(MODEL, is_active=True, vectors=5)
+        assert store.models(SCOPE) == [active]
+        with store.write(SCOPE) as writer:
+            keys = [record.pattern.key for record in records]
+            rows = np.stack([a_vector(n, 4) for n in range(5)])
+            writer.set_vectors(keys, rows, an_event(Action.EMBEDDED), model=OTHER_MODEL)
+        beside = KnownModel(OTHER_MODEL, is_active=False, vectors=5)
+        assert store.models(SCOPE) == [beside, active]
+        assert store.models(Scope()) == []
+        with pytest.raises(Refused), store.write(SCOPE) as writer:
+            writer.drop_model(MODEL, limit=9)
+        removed, last = 0, 2
+        while last >= 2:
+            with store.write(SCOPE) as writer:
+                last = writer.drop_model(OTHER_MODEL, limit=2)
+            removed += last
+        assert removed == 5
+        again = self.reopen(store)
+        assert again.models(SCOPE) == [active]
+        assert len(again.without_vector(SCOPE, limit=9, model=OTHER_MODEL)) == 5
+        assert found_by(again) == {f"k{n}" for n in range(5)}
+        again.close()
+
+    def test_one_name_is_one_length_of_vectors(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1))
+        longer = EmbeddingModel(MODEL.model_id, 4)
+        event = an_event(Action.EMBEDDED)
+        assert keys_of(store.without_vector(SCOPE, limit=9, model=longer)) == ["a"]
+        with pytest.raises(Refused), store.write(SCOPE) as writer:
+            writer.set_vectors(["a"], a_vector(1, 4)[None], event, model=longer)
+        with store.write(SCOPE) as writer:
+            writer.choose_model(longer)
+        assert keys_of(store.without_vector(SCOPE, limit=9)) == ["a"]
+        with store.write(SCOPE) as writer:
+            writer.set_vectors(["a"], a_vector(1, 4)[None], event)
+        assert store.models(SCOPE) == [KnownModel(longer, is_active=True, vectors=1)]
+        assert found_by(store) == {"a"}
+
+    def test_what_has_no_vector_is_looked_up_page_by_page(self, store: PatternStore) -> None:
+        put(store, a_record("a"), a_record("b", seed=1), a_record("c"), a_record("d"))
+        assert keys_of(store.without_vector(SCOPE, limit=2, after="a")) == ["c", "d"]
+        assert keys_of(store.without_vector(SCOPE, limit=1, after="c")) == ["d"]
+        assert store.without_vector(SCOPE, limit=9, after="d") == []
+
+    def test_a_changed_task_loses_its_vector_under_every_model(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1), a_record("b", seed=2))
+        event = an_event(Action.EMBEDDED)
+        with store.write(SCOPE) as writer:
+            rows = np.stack([a_vector(n, 4) for n in (1, 2)])
+            writer.set_vectors(["a", "b"], rows, event, model=OTHER_MODEL)
+        with store.write(SCOPE) as writer:
+            writer.update([a_pattern("a", "another task")], an_event(Action.IMPORTED))
+            writer.replace(a_record("b"), an_event(Action.IMPORTED))
+        for model in (MODEL, OTHER_MODEL):
+            assert keys_of(store.without_vector(SCOPE, limit=9, model=model)) == ["a", "b"]
+
+    def test_making_a_search_ready_changes_no_answer(self, store: PatternStore) -> None:
+        put(store, a_record("a", seed=1))
+        store.ready_to_search(SCOPE, MODEL)
+        assert found_by(store) == {"a"}
 
     def test_choosing_the_model_again_keeps_the_vectors(self, store: PatternStore) -> None:
         put(store, a_record("a", seed=1))
