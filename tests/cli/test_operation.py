@@ -182,7 +182,7 @@ def test_a_damaged_database_is_told_with_the_cure(
     ("revision", "command", "message"),
     [
         ("9999", "status", "the schema of 'engramia_data/engramia.db' is 9999, newer than"),
-        ("9999", "init", "the schema 9999 of 'engramia_data/engramia.db' is not known"),
+        ("9999", "init", "the schema of 'engramia_data/engramia.db' is 9999, newer than"),
         ("0000", "status", "the schema of 'engramia_data/engramia.db' is 0000, this version needs"),
     ],
 )

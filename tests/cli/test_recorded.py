@@ -82,7 +82,7 @@ def test_what_fails_is_recorded_as_such(operator: Operator) -> None:
     with operator.memory().store.write(operator.memory().scope) as writer:
         writer.put_clusters([])
     operator.embeddings = FailingEmbeddings("another-model")
-    assert operator.refused("reindex")[0] == 5
+    assert operator.refused("reindex", "--yes")[0] == 5
     assert [r[2] for r in recorded(operator)] == ["started", "failed"]
 
 

@@ -163,6 +163,7 @@ def test_a_missing_vector_is_a_difference(source: MemoryStore, target: MemorySto
     fill(target)
     with target.write(SHOP) as writer:
         writer.choose_model(EmbeddingModel("for a moment", 4))
+        writer.drop_model(MODEL, limit=100)
         writer.choose_model(MODEL)
     (each,) = Copier(source, target).plan([SHOP], target="there").scopes
     assert each.conflicts == each.vectors == 9
