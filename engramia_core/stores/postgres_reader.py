@@ -93,7 +93,7 @@ class PostgresReader:
         state = self._last.get(scope) or self._state(scope)
         while meant := model or state.model:
             by = postgres_search.ScopeState(meant, state.live)
-            indexed = self._indexed_rows(scope, by, asked.limit)
+            indexed = self._indexed_rows(scope, by, asked)
             rows, now = self._search(scope, asked, by, indexed)
             if model is not None or now.model == meant:
                 if indexed is not None and len(rows) < min(asked.limit, now.live):
@@ -144,15 +144,26 @@ class PostgresReader:
         return nearest, self._remember(scope, rows)
 
     def _indexed_rows(
-        self, scope: Scope, state: postgres_search.ScopeState, limit: int
+        self, scope: Scope, state: postgres_search.ScopeState, asked: postgres_search.Asked
     ) -> int | None:
         """How many vectors the index has by which to search; ``None`` where an exact search is as quick."""
         if state.model is None or state.live <= postgres_search.EXACT_UP_TO:
             return None
         indexed = self._rows_of_index(scope, state.model)
-        if indexed is None or not postgres_search.is_index_quicker(state.live, limit, indexed):
+        if indexed is None:
             return None
-        return indexed
+        passing = self._with_skill(scope, asked.filters.skills, state.live)
+        is_quicker = postgres_search.is_index_quicker(passing, asked.limit, indexed)
+        return indexed if is_quicker else None
+
+    def _with_skill(self, scope: Scope, skills: Sequence[str], live: int) -> int:
+        """How many patterns can pass at most: those with the rarest of the skills, counted up to a bound."""
+        most = min(live, postgres_search.COUNTED_UP_TO)
+        for skill in skills:
+            question = postgres_search.WITH_SKILL.of(scope, skill=skill, most=most)
+            ((found,),) = self._ask(scope, question)[0]
+            most = min(most, found)
+        return live if most == postgres_search.COUNTED_UP_TO else most
 
     def _rows_of_index(self, scope: Scope, model: EmbeddingModel) -> int | None:
         known = self._indexed.get(model)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     extract,
+    func,
     literal_column,
     select,
 )
@@ -81,6 +82,20 @@ STATE = Asking(
         t.models.c.tenant_id == bindparam("tenant_id"),
         t.models.c.project_id == bindparam("project_id"),
         t.models.c.is_active,
+    )
+)
+COUNTED_UP_TO = 20_000
+"""Of more patterns with a skill than that it is not worth knowing how many there are."""
+WITH_SKILL = Asking(
+    select(func.count()).select_from(
+        select(t.skills.c.key)
+        .where(
+            t.skills.c.tenant_id == bindparam("tenant_id"),
+            t.skills.c.project_id == bindparam("project_id"),
+            t.skills.c.skill == bindparam("skill"),
+        )
+        .limit(bindparam("most"))
+        .subquery()
     )
 )
 _VECTORS = Asking(
