@@ -60,6 +60,7 @@ def named(deletion: Deletion) -> str:
 def _run(
     context: CliContext, found: Deletion, export_to: Path | None, running: Operation
 ) -> Deletion:
+    from engramia_core.keys import ring
     from engramia_core.tenancy import delete as deleting
     from engramia_core.tenancy.export import export_scope
 
@@ -69,14 +70,15 @@ def _run(
         for loss in found.scopes
         if export_to is not None and (loss.live or loss.issues)
     ]
-    keys = deleting.revoke_keys(database, found.tenant_id, found.project_id, now=now)
+    names, actor = (found.tenant_id, found.project_id), context.actor
+    keys = len(ring.revoke_all(database, *names, now=now, actor=actor))
     with progress("deleting") as counter:
         for loss in found.scopes:
             deleting.delete_scope(
                 store,
                 database,
                 loss.scope,
-                context.actor,
+                actor,
                 clock=context.now,
                 progress=counter.advance,
             )

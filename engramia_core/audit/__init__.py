@@ -1,6 +1,6 @@
 """Who did what to what, and how it ended: records that cannot be changed without being found out."""
 
-from engramia_core.audit.chain import NO_HASH, append, chain_of
+from engramia_core.audit.chain import NO_HASH, append, chain_of, take_turn
 from engramia_core.audit.record import Actor, AuditRecord, Entry, Outcome, Via, record_hash
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "append",
     "chain_of",
     "record_hash",
+    "take_turn",
 ]

@@ -63,6 +63,11 @@ def append(connection: Connection, chain: Names, entry: Entry) -> int:
     return head.number + 1
 
 
+def take_turn(connection: Connection, chain: Names) -> None:
+    """Wait for the writer of a chain, so that until the transaction ends nobody else writes to it."""
+    _locked_head(connection, chain, {"tenant": chain.tenant_id, "project": chain.project_id})
+
+
 def _locked_head(connection: Connection, chain: Names, whose: dict[str, str]) -> Head:
     row = connection.execute(_HEAD, whose).one_or_none()
     if row is not None:

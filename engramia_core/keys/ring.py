@@ -1,7 +1,8 @@
 """The ring of keys: make, rotate and revoke them.
 
-Every change is recorded in the installation's audit trail, in the same transaction and before anything is looked at:
-the trail has one writer at a time, so of two who change keys at once the second sees what the first did.
+Every change is recorded in the installation's audit trail, in the same transaction, whose turn there is taken before
+anything is looked at: the trail has one writer at a time, so of two who change keys at once the second sees what the
+first did.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from engramia_core.database.operation_tables import key_secrets, keys
 from engramia_core.errors import Refused
 from engramia_core.keys.key import AT_ONCE, Grant, Key, NewSecret, State, Window, check_grant
 from engramia_core.keys.role import Role
-from engramia_core.keys.rows import check_id, find_key
+from engramia_core.keys.rows import bound_keys, check_id, find_key
 from engramia_core.keys.secret import digest, ending, new_secret
 from engramia_core.sortable import new_key
 
@@ -105,6 +106,21 @@ def revoke(database: Database, key_id: str, *, now: datetime, actor: Actor) -> K
             _check_live(key)
         connection.execute(update(keys).where(keys.c.key_id == key_id).values(revoked_at=now))
         return find_key(connection, key_id, now)
+
+
+def revoke_all(
+    database: Database, tenant_id: str, project_id: str | None, *, now: datetime, actor: Actor
+) -> tuple[str, ...]:
+    """Revoke every key for this tenant or project alone, and give their ids; those that reach further stay."""
+    with database.transaction() as connection:
+        audit.take_turn(connection, INSTALLATION)
+        found = bound_keys(connection, tenant_id, project_id)
+        connection.execute(update(keys).where(keys.c.key_id.in_(found)).values(revoked_at=now))
+        detail = f"with every key of {tenant_id}/{project_id or '*'}"
+        for key_id in found:
+            entry = audit.Entry(now, actor, "keys.revoked", key_id, detail=detail)
+            audit.append(connection, INSTALLATION, entry)
+    return found
 
 
 def _added(

@@ -42,6 +42,15 @@ def all_keys(connection: Connection, now: datetime) -> tuple[Key, ...]:
     return tuple(_key(list(group), now) for _, group in groupby(rows, lambda row: row.key_id))
 
 
+def bound_keys(connection: Connection, tenant_id: str, project_id: str | None) -> tuple[str, ...]:
+    """The ids of the keys for this tenant, or for this project of it, alone that are not revoked."""
+    here = [keys.c.tenant_id == tenant_id, keys.c.revoked_at.is_(None)]
+    if project_id is not None:
+        here.append(keys.c.project_id == project_id)
+    found = select(keys.c.key_id).where(*here).order_by(keys.c.key_id)
+    return tuple(connection.execute(found).scalars())
+
+
 def find_key(connection: Connection, key_id: str, now: datetime) -> Key:
     """One key as it is at ``now``; else as ``check_id`` says."""
     rows = connection.execute(_ONE, {"id": check_id(key_id)}).all()

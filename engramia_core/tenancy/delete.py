@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select
 
 from engramia_core import audit
 from engramia_core.database import tables as t
-from engramia_core.database.database import INSTALLATION, Names
-from engramia_core.database.operation_tables import keys
+from engramia_core.database.database import Names
 from engramia_core.errors import Incomplete
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.store import Action, Event
-from engramia_core.tenancy.loss import bound_keys
 from engramia_core.tenancy.scopes import NO_PROJECT
 
 if TYPE_CHECKING:
@@ -37,15 +35,6 @@ _CHANGES = 5_000
 _ROUNDS = 10
 """How often it is looked whether somebody wrote meanwhile."""
 _REST = (t.skills, t.embeddings, t.observations, t.signatures, t.models, t.issues, t.aging_runs)
-
-
-def revoke_keys(
-    database: Database, tenant_id: str, project_id: str | None, *, now: datetime
-) -> int:
-    """Revoke the keys for this tenant or project alone, and say how many worked until now."""
-    statement = update(keys).where(bound_keys(tenant_id, project_id)).values(revoked_at=now)
-    with database.transaction(INSTALLATION) as connection:
-        return connection.execute(statement).rowcount
 
 
 def delete_scope(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Table, and_, func, select
+from sqlalchemy import ColumnElement, Table, func, select
 
 from engramia_core.database import tables as t
-from engramia_core.database.operation_tables import audit, keys
+from engramia_core.database.operation_tables import audit
 from engramia_core.errors import NotFound
+from engramia_core.keys.rows import bound_keys
 from engramia_core.scope import Scope
 from engramia_core.tenancy.scopes import Project, has_tenant, projects, tenants
 
@@ -88,14 +89,9 @@ def plan_deletion(connection: Connection, tenant_id: str, project_id: str | None
         tenant_id=tenant_id,
         project_id=project_id,
         scopes=tuple(_loss(connection, project) for project in found),
-        keys=_count(connection, keys, [bound_keys(tenant_id, project_id)]),
+        keys=len(bound_keys(connection, tenant_id, project_id)),
         audit_records=_count(connection, audit, _among(audit, tenant_id, project_id)),
     )
-
-
-def bound_keys(tenant_id: str, project_id: str | None) -> ColumnElement[bool]:
-    """That a key works, and for this tenant or project alone."""
-    return and_(*_among(keys, tenant_id, project_id), keys.c.revoked_at.is_(None))
 
 
 def _loss(connection: Connection, project: Project) -> ScopeLoss:

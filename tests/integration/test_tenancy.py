@@ -20,7 +20,7 @@ from engramia_core.errors import Incomplete
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.store import EmbeddingModel
 from engramia_core.scope import Scope
-from engramia_core.tenancy.delete import delete_scope, delete_tenant_row, revoke_keys
+from engramia_core.tenancy.delete import delete_scope, delete_tenant_row
 from engramia_core.tenancy.loss import plan_deletion
 from engramia_core.tenancy.scopes import create_project, create_tenant, projects
 from engramia_core.testing.builders import a_cluster, a_record, a_vector, an_event
@@ -72,12 +72,6 @@ def add_key(database: Database, key_id: str, tenant: str | None, project: str | 
         )
 
 
-def working_keys(database: Database) -> set[str]:
-    with database.everything() as connection:
-        found = select(keys.c.key_id).where(keys.c.revoked_at.is_(None))
-        return set(connection.execute(found).scalars())
-
-
 def assert_whole(database: Database) -> None:
     with database.everything() as connection:
         assert verify(connection)[0].findings == []
@@ -116,17 +110,6 @@ def test_a_search_that_runs_elsewhere_forgets_what_was_deleted(
     assert found() == {"new0", "new1", "new2"}
     elsewhere.close()
     store.close()
-
-
-def test_the_keys_for_it_alone_are_revoked(database: Database) -> None:
-    add_key(database, "all", None, None)
-    add_key(database, "acme", "acme", None)
-    add_key(database, "shop", "acme", "shop")
-    add_key(database, "other", "umbrella", "shop")
-    assert revoke_keys(database, "acme", "shop", now=NOW) == 1
-    assert working_keys(database) == {"all", "acme", "other"}
-    assert revoke_keys(database, "acme", None, now=NOW) == 1
-    assert working_keys(database) == {"all", "other"}
 
 
 def test_a_plan_counts_what_is_there(engine: Engine, database: Database) -> None:
