@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, or_, select, update
@@ -12,7 +13,7 @@ from sqlalchemy import bindparam, or_, select, update
 from engramia_core.database.operation_tables import key_secrets, keys
 from engramia_core.errors import InvalidInput, Unauthorized
 from engramia_core.keys.key import NOTED_EVERY, Window, is_over
-from engramia_core.keys.role import Role
+from engramia_core.keys.role import Right, Role, may, may_all
 from engramia_core.keys.secret import check_secret, digest
 
 if TYPE_CHECKING:
@@ -40,6 +41,26 @@ class Identity:
             None,
             scope.project_id,
         }
+
+    def may_grant(
+        self,
+        role: Role,
+        tenant_id: str | None,
+        project_id: str | None,
+        *,
+        max_patterns: int | None = None,
+    ) -> bool:
+        """Whether it may make, rotate or revoke a key like that, which may do no more and reaches no further than itself.
+
+        No project means all of the tenant, no tenant all, no ``max_patterns`` any number.
+        """
+        return (
+            may(self.role, Right.KEYS)
+            and may_all(self.role, role)
+            and self.tenant_id in {None, tenant_id}
+            and self.project_id in {None, project_id}
+            and (self.max_patterns is None or (max_patterns or inf) <= self.max_patterns)
+        )
 
 
 _LOOK_UP = (

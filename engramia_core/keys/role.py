@@ -45,3 +45,8 @@ _MAY: Final = {
 def may(role: Role, right: Right) -> bool:
     """Whether a key of this role may do this, where its scope is the one that is meant."""
     return right in _MAY[role]
+
+
+def may_all(role: Role, other: Role) -> bool:
+    """Whether a key of this role may do all that one of the other role may."""
+    return _MAY[other] <= _MAY[role]
