@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engramia_cli.output import note
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from engramia_cli.context import CliContext
     from engramia_core.audit import Outcome
+    from engramia_core.database.database import Database
     from engramia_core.scope import Scope
 
 
@@ -32,28 +34,31 @@ def operation(
     *,
     lock: str | None = None,
     ask: Callable[[], None] | None = None,
+    trail: Database | None = None,
 ) -> Iterator[Operation]:
     """Ask, take the operators' lock of that name, and record that ``action`` started and how it ended.
 
-    The records are in the installation's chain. Nothing runs when the first cannot be written; ``Incomplete`` says that
-    it ran and the last one could not. A memory of files has no audit trail and no such locks, so there is neither.
+    The records are in the installation's chain, of ``trail`` if another database than the context's is changed. Nothing
+    runs when the first cannot be written; ``Incomplete`` says that it ran and the last one could not. A memory of files
+    has no audit trail and no such locks, so there is neither.
     """
     running = Operation()
     if ask is not None:
         ask()
-    if not context.has_trail():
+    if trail is None and not context.has_trail():
         yield running
         return
-    started = _record(context, action, str(target), _outcome("STARTED"), "")
+    record = partial(_record, trail or context.database, context, action, str(target))
+    started = record(_outcome("STARTED"), "")
     try:
-        with _locked(context, lock):
+        with _locked(context, trail or context.database, lock):
             yield running
     except BaseException as error:
-        _record_failure(context, action, str(target), started, error)
+        _record_failure(record, started, error)
         raise
     detail = f"{_began(started)}{': ' if running.result else ''}{running.result}"
     try:
-        _record(context, action, str(target), _outcome("DONE"), detail)
+        record(_outcome("DONE"), detail)
     except EngramiaError as error:
         raise Incomplete(
             f"{action} of {target} was done, but its end could not be recorded: {error.message}",
@@ -61,24 +66,26 @@ def operation(
         ) from error
 
 
-def _locked(context: CliContext, name: str | None) -> AbstractContextManager[None]:
+def _locked(
+    context: CliContext, database: Database, name: str | None
+) -> AbstractContextManager[None]:
     if name is None:
         return nullcontext()
     from engramia_core.library import this_process
 
     actor = context.actor
     owner = f"{actor.who}, {this_process()}"
-    return context.database.alone(name, owner=owner, now=context.now(), reason=actor.reason)
+    return database.alone(name, owner=owner, now=context.now(), reason=actor.reason)
 
 
 def _record_failure(
-    context: CliContext, action: str, target: str, started: int, error: BaseException
+    record: Callable[[Outcome, str], int], started: int, error: BaseException
 ) -> None:
     """Record how it failed; what cannot be recorded must not hide what failed."""
     outcome = _outcome("REFUSED" if isinstance(error, Refused) else "FAILED")
     said = error.message if isinstance(error, EngramiaError) else type(error).__name__
     try:
-        _record(context, action, target, outcome, f"{_began(started)}: {said}")
+        record(outcome, f"{_began(started)}: {said}")
     except EngramiaError as unrecorded:
         note(f"note: that it failed could not be recorded: {unrecorded.message}")
 
@@ -93,11 +100,18 @@ def _outcome(name: str) -> Outcome:
     return Outcome[name]
 
 
-def _record(context: CliContext, action: str, target: str, outcome: Outcome, detail: str) -> int:
+def _record(
+    database: Database,
+    context: CliContext,
+    action: str,
+    target: str,
+    outcome: Outcome,
+    detail: str,
+) -> int:
     """Append to the installation's chain; the record's number."""
     from engramia_core.audit import Entry, append
     from engramia_core.database.database import INSTALLATION
 
     entry = Entry(context.now(), context.actor, action, target, outcome, detail)
-    with context.database.transaction() as connection:
+    with database.transaction() as connection:
         return append(connection, INSTALLATION, entry)

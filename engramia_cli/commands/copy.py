@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engramia_cli.files import read_text
-from engramia_cli.options import Command, Plan, Yes, new_app
+from engramia_cli.operation import Operation, operation
+from engramia_cli.options import ChangingCommand, Plan, Yes, new_app
 from engramia_cli.output import confirm, json_or, write
 from engramia_cli.progress import progress
 from engramia_cli.terminal import counted, facts, printable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 app = new_app()
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def copy(
     ctx: typer.Context,
     to: Annotated[
@@ -65,7 +66,7 @@ def copy(
     the audit trail. A database is named by ENGRAMIA_COPY_TO_URL too. Interrupted, the same command goes on where it
     stopped. At the end both sides are read again and compared.
     """
-    from engramia_core.memory.copy import Copier, complete
+    from engramia_core.memory.copy import Copier
     from engramia_core.memory.copy_report import CopyConflict
 
     context: CliContext = ctx.obj
@@ -79,15 +80,15 @@ def copy(
         with _progress(copier, "comparing"):
             scopes = source.scopes() if all_scopes else [context.scope]
             report = copier.plan(scopes, target=place.shown)
-        if not plan:
+        if plan:
+            if not json_or(ctx, report):
+                _show(report)
+        else:
             copier.check(report)
             writes = _sum(report, "new") + (on_conflict == "overwrite") * _sum(report, "conflicts")
             confirm(_question(report), yes=yes or not writes)
             target = target or opened.enter_context(closing(place.open()))
-            report = _copied(context, copier, report, target)
-        if not json_or(ctx, report):
-            _show(report)
-        complete(report)
+            _run(ctx, copier, report, target, place)
 
 
 def _place(context: CliContext, to: str | None, url_file: str | None, storage: str) -> Place:
@@ -107,18 +108,30 @@ def _place(context: CliContext, to: str | None, url_file: str | None, storage: s
     return place_of(text, storage=storage, is_secret=True)
 
 
-def _copied(
-    context: CliContext, copier: Copier, report: CopyReport, target: PatternStore
-) -> CopyReport:
-    """The report as done."""
-    from engramia_core.library import this_process, utc_now
+def _run(
+    ctx: typer.Context, copier: Copier, report: CopyReport, target: PatternStore, place: Place
+) -> None:
+    """Copy, compare and show it, which the audit trail of the target tells, if it has one."""
+    from engramia_core.library import this_process
+    from engramia_core.memory.copy import complete
 
-    now = (context.clock or utc_now)()
-    actor = replace(context.actor, reason=f"copy from {report.source}")
-    with _progress(copier, "copying"):
-        copier.copy(report, target.acting(actor), owner=this_process(), now=now)
-    with _progress(copier, "verifying"):
-        return copier.verify(report)
+    context: CliContext = ctx.obj
+    source = f"from {report.source}"
+    actor = replace(context.actor, reason=context.actor.reason or f"copy {source}")
+    with ExitStack() as around:
+        running = Operation()
+        database = place.database()
+        if database is not None:
+            trail = around.enter_context(closing(database))
+            running = around.enter_context(operation(context, "copy", source, trail=trail))
+        with _progress(copier, "copying"):
+            copier.copy(report, target.acting(actor), owner=this_process(), now=context.now())
+        with _progress(copier, "verifying"):
+            done = copier.verify(report)
+        running.result = f"{_sum(done, 'new'):,} new in {counted(len(done.scopes), 'scope')}"
+        if not json_or(ctx, done):
+            _show(done)
+        complete(done)
 
 
 @contextmanager

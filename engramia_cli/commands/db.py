@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engramia_cli.exits import PROBLEMS_FOUND
-from engramia_cli.options import Command, Plan, new_app
+from engramia_cli.operation import operation
+from engramia_cli.options import ChangingCommand, Command, Plan, new_app
 from engramia_cli.output import json_or, write
 from engramia_cli.terminal import printable, style, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engramia_cli.context import CliContext
     from engramia_core.maintenance.indexing import IndexReport
+    from engramia_core.maintenance.vacuum import VacuumReport
     from engramia_core.stores.postgres_build import Progress
 
 app = new_app(group=True)
@@ -42,7 +46,7 @@ def db() -> None:
     """
 
 
-@app.command("index", cls=Command)
+@app.command("index", cls=ChangingCommand)
 def index_command(
     ctx: typer.Context,
     model: Model = None,
@@ -61,7 +65,7 @@ def index_command(
     _show(ctx, _index(ctx, model, memory, workers, plan=plan, rebuild=False))
 
 
-@app.command("reindex-index", cls=Command)
+@app.command("reindex-index", cls=ChangingCommand)
 def reindex_index_command(
     ctx: typer.Context,
     model: Model = None,
@@ -83,22 +87,28 @@ def reindex_index_command(
 def _index(
     ctx: typer.Context, model: str | None, memory: int, workers: int, *, plan: bool, rebuild: bool
 ) -> IndexReport:
-    from engramia_core.library import this_process, utc_now
+    from engramia_core.library import this_process
     from engramia_core.maintenance.indexing import plan_indexes, run_indexes
     from engramia_core.stores.postgres_build import Build
 
-    report = plan_indexes(ctx.obj.database, model_id=model, rebuild=rebuild)
+    context: CliContext = ctx.obj
+    report = plan_indexes(context.database, model_id=model, rebuild=rebuild)
     if plan:
         return report
-    with _line_cleared():
-        return run_indexes(
-            ctx.obj.database,
+    if not report.is_needed:
+        return replace(report, planned=False)
+    action = "db.reindex-index" if rebuild else "db.index"
+    with operation(context, action, model or "every model") as running, _line_cleared():
+        report = run_indexes(
+            context.database,
             report,
-            owner=this_process(),
-            now=utc_now(),
+            owner=f"{context.actor.who}, {this_process()}",
+            now=context.now(),
             settings=Build(memory, workers),
             progress=_tell,
         )
+        running.result = ", ".join(each.index for each in report.indexes if each.is_needed)
+    return report
 
 
 def _tell(step: Progress) -> None:
@@ -160,7 +170,7 @@ def inspect_command(
         raise typer.Exit(PROBLEMS_FOUND)
 
 
-@app.command("vacuum", cls=Command)
+@app.command("vacuum", cls=ChangingCommand)
 def vacuum_command(
     ctx: typer.Context,
     table_name: Annotated[
@@ -177,19 +187,26 @@ def vacuum_command(
     """
     from engramia_core.maintenance.vacuum import plan_vacuum, run_vacuum
 
-    report = plan_vacuum(ctx.obj.database, table=table_name)
+    context: CliContext = ctx.obj
+    report = plan_vacuum(context.database, table=table_name)
     if not plan:
-        with _line_cleared():
-            report = run_vacuum(ctx.obj.database, report, progress=_tell)
+        what = table_name or "every table"
+        with operation(context, "db.vacuum", what, lock="vacuum") as running, _line_cleared():
+            report = run_vacuum(context.database, report, progress=_tell)
+            running.result = _sizes(report)
     if json_or(ctx, report):
         return
     for step in report.steps:
         took = "" if step.seconds is None else f" ({step.seconds:,.2f} s)"
         write(f"{step.statement}{took}: {step.why}")
-    sizes = f"{report.bytes_before / 1e6:,.1f} MB"
-    if report.bytes_after is not None:
-        sizes += f" before, {report.bytes_after / 1e6:,.1f} MB after"
-    write(sizes)
+    write(_sizes(report))
+
+
+def _sizes(report: VacuumReport) -> str:
+    before = f"{report.bytes_before / 1e6:,.1f} MB"
+    if report.bytes_after is None:
+        return before
+    return f"{before} before, {report.bytes_after / 1e6:,.1f} MB after"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from engramia_cli.commands.keys_shown import audit, list_, show, whose
 from engramia_cli.handover import SecretFile, secret_place
-from engramia_cli.options import Command, KeyId, Yes, new_app
+from engramia_cli.options import ChangingCommand, Command, KeyId, Yes, new_app
 from engramia_cli.output import confirm, json_or, write
 from engramia_core.durations import parse_duration, written_duration
 from engramia_core.errors import InvalidInput
@@ -37,7 +37,7 @@ def keys() -> None:
     """
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def bootstrap(
     ctx: typer.Context,
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call it.")] = "owner",
@@ -60,7 +60,7 @@ def bootstrap(
         place.hand_over(ctx, new, f"made key {whose(new.key)}")
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call it: who uses it.")],
@@ -106,7 +106,7 @@ app.command("list", cls=Command)(list_)
 app.command(cls=Command)(show)
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def rotate(
     ctx: typer.Context,
     key: KeyId,
@@ -151,7 +151,7 @@ def rotate(
         place.hand_over(ctx, new, f"rotated key {whose(new.key)}; {_ending(window, moment)}")
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def revoke(ctx: typer.Context, key: KeyId, yes: Yes = False) -> None:
     """End a key with all its secrets, for good.
 

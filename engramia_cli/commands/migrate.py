@@ -8,7 +8,7 @@ import typer
 
 from engramia_cli.exits import PROBLEMS_FOUND
 from engramia_cli.migrating import bring_up, order, planned, taken_down
-from engramia_cli.options import Command, Plan, Yes, new_app
+from engramia_cli.options import ChangingCommand, Command, Plan, Yes, new_app
 from engramia_cli.output import json_or, write
 from engramia_cli.plan_screen import show_plan
 from engramia_cli.terminal import facts, printable, table
@@ -138,7 +138,7 @@ def plan(ctx: typer.Context, to: To = "head") -> None:
         show_plan(found)
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def up(
     ctx: typer.Context,
     to: To = "head",
@@ -169,7 +169,7 @@ def up(
         _show(report, "applied")
 
 
-@app.command(cls=Command)
+@app.command(cls=ChangingCommand)
 def down(
     ctx: typer.Context,
     to: To = "-1",

@@ -34,6 +34,11 @@ class IndexStep:
     """What the build takes, about; with less it is several times slower."""
     seconds: float | None = None
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.action != "none"
+
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
@@ -41,6 +46,11 @@ class IndexReport:
 
     planned: bool
     indexes: tuple[IndexStep, ...]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether any of them is to be built."""
+        return any(step.is_needed for step in self.indexes)
 
 
 def plan_indexes(
@@ -77,14 +87,14 @@ def run_indexes(
     from engramia_core.stores.postgres_engine import translated
     from engramia_core.stores.postgres_index import indexes
 
-    if all(step.action == "none" for step in report.indexes):
+    if not report.is_needed:
         return replace(report, planned=False)
     engine, done = database.owner_engine, []
     with translated(database.place), building.alone(engine, owner=owner, now=now):
         with database.everything() as connection:
             known = {each.name: each for each in indexes(connection)}
         for step in report.indexes:
-            if step.action == "none" or step.index not in known:
+            if not step.is_needed or step.index not in known:
                 done.append(step)
                 continue
             make = building.rebuild if step.action == "rebuild" else building.build

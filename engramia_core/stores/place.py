@@ -10,6 +10,7 @@ from engramia_core.errors import InvalidInput
 from engramia_core.stores import Server, create_store, open_store, storage_in
 
 if TYPE_CHECKING:
+    from engramia_core.database.database import Database
     from engramia_core.memory.store import PatternStore
 
 
@@ -40,6 +41,16 @@ class Place:
         if self.is_new:
             return create_store(self.directory, self.storage)
         return open_store(self.directory, self.storage, self.server)
+
+    def database(self) -> Database | None:
+        """The database that the memory is in, opened on its own; a memory of files has none."""
+        from engramia_core.stores.databases import PostgresDatabase, SQLiteDatabase
+
+        if self.server is not None:
+            return PostgresDatabase(self.server)
+        if storage_in(self.directory) == "json":
+            return None
+        return SQLiteDatabase(self.directory)
 
 
 def place_of(text: str, *, storage: str = "auto", is_secret: bool) -> Place:

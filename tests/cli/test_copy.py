@@ -118,7 +118,8 @@ def test_the_trail_of_the_target_says_who_copied_from_where(operator: Operator) 
     operator.done("copy", "--to", "copied", "--yes")
     home = operator.home
     with closing(SQLiteDatabase(home / "copied")) as database, database.everything() as connection:
-        rows = connection.execute(select(audit).order_by(audit.c.number)).all()
+        here = select(audit).where(audit.c.tenant_id == "default").order_by(audit.c.number)
+        rows = connection.execute(here).all()
     assert rows[-1].action == "memory.imported"
     assert rows[-1].detail == "5 imported"
     assert rows[-1].reason == f"copy from {home}/engramia_data"

@@ -220,7 +220,37 @@ def test_the_commands_build_and_rebuild(postgres: Server, url: str, tmp_path: Pa
     assert state(postgres, url) == [(True,)]
     assert "index    searches are as quick" in shell.types("doctor").stdout
     assert "nothing to do" in shell.done("db", "index")
-    assert "rebuilt in" in shell.done("db", "reindex-index", "--memory", "64")
+    again = ("db", "reindex-index", "--memory", "64", "--reason", "many deletions")
+    assert "rebuilt in" in shell.done(*again)
+    records = reversed(shell.json("audit", "list", "--action", "db")["records"])
+    assert [(r["action"], r["outcome"], r["detail"], r["reason"]) for r in records] == [
+        ("db.index", "started", "", ""),
+        ("db.index", "done", f"began as 1: {NAME}", ""),
+        ("db.reindex-index", "started", "", "many deletions"),
+        ("db.reindex-index", "done", f"began as 3: {NAME}", "many deletions"),
+    ]
+
+
+def test_a_build_that_another_one_keeps_out_is_recorded_as_refused(
+    url: str, database: PostgresDatabase, tmp_path: Path
+) -> None:
+    shell = operator(url, tmp_path)
+    with postgres_build.alone(database.owner_engine, owner="somebody else", now=NOW):
+        code, said = shell.refused("db", "index")
+    assert code == 4
+    assert said.startswith("error: index is already running: somebody else since ")
+    newest, started = shell.json("audit", "list", "--action", "db")["records"]
+    assert (started["outcome"], newest["outcome"]) == ("started", "refused")
+
+
+def test_a_vacuum_on_a_server_is_recorded(url: str, tmp_path: Path) -> None:
+    shell = operator(url, tmp_path)
+    shell.done("db", "vacuum", "--table", "engramia_keys", "--reason", "tidy")
+    records = shell.json("audit", "list", "--action", "db.vacuum")["records"]
+    assert [(r["target"], r["outcome"], r["reason"]) for r in records] == [
+        ("engramia_keys", "done", "tidy"),
+        ("engramia_keys", "started", "tidy"),
+    ]
 
 
 def test_after_a_batch_the_index_is_built(postgres: Server, url: str) -> None:
