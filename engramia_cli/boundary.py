@@ -45,23 +45,32 @@ def boundary(ctx: Any = None) -> Iterator[None]:  # noqa: ANN401 -- Typer's own 
         place = f"{error.filename}: " if error.filename else ""
         raise _told(Unavailable(f"{place}{error.strerror or error}"), context) from error
     except Exception as error:
-        note(f"error: engramia has a bug: {type(error).__name__}: {error}")
+        _say(f"error: engramia has a bug: {type(error).__name__}: {error}")
         note(f"hint: the traceback is in {_write_traceback()}; please report it")
         raise Exit(BUG) from error
 
 
 def _told(error: EngramiaError, context: CliContext) -> Exit:
     """Write an error and its hint to stderr; the exit that is due."""
-    note(f"error: {error.message}")
+    _say(f"error: {error.message}")
     if error.hint:
-        note(f"hint: {context.typed(error.hint)}")
+        _say(f"hint: {context.typed(error.hint)}")
     return Exit(exit_code(error))
 
 
+def _say(text: str) -> None:
+    """Write to stderr without repeating a secret that was typed where none belongs."""
+    from engramia_core.keys.secret import without_secrets
+
+    note(without_secrets(text))
+
+
 def _write_traceback() -> str:
+    from engramia_core.keys.secret import without_secrets
+
     sys.stdout.flush()
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", prefix="engramia-", suffix=".traceback", delete=False
     ) as file:
-        traceback.print_exc(file=file)
+        file.write(without_secrets(traceback.format_exc()))
     return file.name

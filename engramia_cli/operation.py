@@ -82,10 +82,12 @@ def _record_failure(
     record: Callable[[Outcome, str], int], started: int, error: BaseException
 ) -> None:
     """Record how it failed; what cannot be recorded must not hide what failed."""
+    from engramia_core.keys.secret import without_secrets
+
     outcome = _outcome("REFUSED" if isinstance(error, Refused) else "FAILED")
     said = error.message if isinstance(error, EngramiaError) else type(error).__name__
     try:
-        record(outcome, f"{_began(started)}: {said}")
+        record(outcome, f"{_began(started)}: {without_secrets(said)}")
     except EngramiaError as unrecorded:
         note(f"note: that it failed could not be recorded: {unrecorded.message}")
 

@@ -18,6 +18,7 @@ from engramia_core.errors import InvalidInput
 PREFIX: Final = "engramia_sk_"
 SECRET: Final = re.compile(rf"{PREFIX}[0-9A-Za-z]{{49}}")
 
+_ANY = re.compile(rf"{PREFIX}[^\s'\"]+")
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_DIGITS = 43
 _CHECKSUM_DIGITS = 6
@@ -60,6 +61,11 @@ def ending(secret: str) -> str:
 def looks_like_secret(text: str) -> bool:
     """Whether ``text`` must not be shown, as it holds a secret or a part of one."""
     return PREFIX in text
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with a mark in place of each secret or part of one; the prefix alone is none."""
+    return _ANY.sub(f"{PREFIX}…", text)
 
 
 def _checksum(body: str) -> str:
