@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from engramia_core.tenancy.loss import Deletion
 
 ExportTo = Annotated[
-    Path, typer.Option("--export-to", metavar="DIR", help="Where the copy that is made first goes.")
+    Path, typer.Option("--export-to", metavar="DIR", help="Export to this directory first.")
 ]
-NoExport = Annotated[bool, typer.Option("--no-export", help="Make no copy first.")]
+NoExport = Annotated[bool, typer.Option("--no-export", help="Delete without an export.")]
 EXPORTS = Path("engramia-exports")
 
 

@@ -46,7 +46,7 @@ OPERATION = (
     Entry("audit", "audit", "Read the audit trail, and find out whether it was changed."),
     Entry("keys", "keys", "Make, rotate and revoke access keys."),
     Entry("config", "config", "Show every setting and where it came from."),
-    Entry("db", "db", "Look into the database, build its indexes, vacuum it."),
+    Entry("db", "db", "Inspect the database, build its indexes, give back its space."),
     Entry("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
 )
 GROUPS = (("Memory", MEMORY), ("Upkeep", UPKEEP), ("Operation", OPERATION))

@@ -95,7 +95,7 @@ def tail(
         bool, typer.Option("--follow", "-f", help="Go on with what is added; Ctrl-C ends it.")
     ] = False,
 ) -> None:
-    """Show the newest records, the newest last.
+    """Show the last records, and follow what is added.
 
     engramia audit tail -n 20 --follow
 

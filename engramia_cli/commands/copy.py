@@ -33,15 +33,19 @@ def copy(
     ctx: typer.Context,
     to: Annotated[
         str | None,
-        typer.Option(metavar="PLACE", help="A directory, or a postgresql:// URL without password."),
+        typer.Option(
+            metavar="PLACE", help="A directory, or a postgresql:// URL without a password."
+        ),
     ] = None,
     to_url_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A file that holds the URL, password and all."),
+        typer.Option(
+            metavar="FILE", help="Read the URL, password and all, from a file, instead of --to."
+        ),
     ] = None,
     to_storage: Annotated[
         Literal["auto", "sqlite", "json"],
-        typer.Option(metavar="NAME", help="What a new directory is made as: sqlite or json."),
+        typer.Option(metavar="NAME", help="Make a new directory as: sqlite or json."),
     ] = "auto",
     all_scopes: Annotated[
         bool,
@@ -51,7 +55,7 @@ def copy(
         Literal["fail", "skip", "overwrite"],
         typer.Option(
             metavar="WHAT",
-            help="With what the target has otherwise under the same key: fail, skip or overwrite.",
+            help="What to do when the target has another content under a key: fail, skip, overwrite.",
         ),
     ] = "fail",
     plan: Plan = False,
@@ -62,9 +66,9 @@ def copy(
     engramia copy --to /srv/agent/files --to-storage json --plan
     engramia copy --to-url-file /run/secrets/engramia_url --all-scopes
 
-    Patterns with their observations, vectors and history, the trash, the issues, the runs of aging; not the keys and
-    the audit trail. A database is named by ENGRAMIA_COPY_TO_URL too. Interrupted, the same command goes on where it
-    stopped. At the end both sides are read again and compared.
+    Copied are patterns with their observations, vectors and history, the trash, the issues and the runs of aging; not
+    the keys and the audit trail. Instead of --to, ENGRAMIA_COPY_TO_URL may hold the URL, password and all. Interrupted,
+    the same command goes on where it stopped. At the end both sides are read again and compared.
     """
     from engramia_core.memory.copy import Copier
     from engramia_core.memory.copy_report import CopyConflict

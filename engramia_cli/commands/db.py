@@ -26,20 +26,26 @@ if TYPE_CHECKING:
 app = new_app(group=True)
 
 Model = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="Of this model only.  [all in use]")
+    str | None, typer.Option(metavar="MODEL", help="For this model only.  [all in use]")
 ]
 Memory = Annotated[
-    int, typer.Option("--memory", metavar="MB", min=64, help="What a build may take at most.")
+    int,
+    typer.Option(
+        "--memory", metavar="MB", min=64, help="Memory that a build may take at most, in megabytes."
+    ),
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", metavar="N", min=0, max=64, help="Processes that help it.")
+    int,
+    typer.Option(
+        "--workers", metavar="N", min=0, max=64, help="Processes of the server that help to build."
+    ),
 ]
 _CLEAR_LINE = "\r\x1b[K"
 
 
 @app.callback()
 def db() -> None:
-    """Look into the database, build its indexes, vacuum it.
+    """Inspect the database, build its indexes, give back its space.
 
     engramia db inspect
     engramia db index --plan
@@ -54,13 +60,14 @@ def index_command(
     workers: Workers = 2,
     plan: Plan = False,
 ) -> None:
-    """Build the vector indexes that are missing.
+    """Build the vector indexes that are missing on PostgreSQL.
 
     engramia db index --plan
     engramia db index --model all-MiniLM-L6-v2-int8
 
-    A model has one as soon as a scope has more than 3,000 patterns; with --model also before. Learning and recalling
-    go on meanwhile. Interrupted, the same command begins that index anew.
+    A model needs one as soon as a scope has more than 3,000 patterns; with --model it is built before too. Learning and
+    recalling go on meanwhile. Interrupted, the same command begins that index anew. It needs ENGRAMIA_DATABASE_URL with
+    a login that owns the tables; SQLite has no use for it.
     """
     _show(ctx, _index(ctx, model, memory, workers, plan=plan, rebuild=False))
 
@@ -73,13 +80,14 @@ def reindex_index_command(
     workers: Workers = 2,
     plan: Plan = False,
 ) -> None:
-    """Make the vector indexes anew, beside the old ones.
+    """Build the vector indexes anew, while the old ones serve.
 
     engramia db reindex-index --plan
     engramia db reindex-index --model all-MiniLM-L6-v2-int8
 
-    For an index that has grown by many deletions, or that finds too little (engramia db inspect). No pattern is
-    embedded again: that is engramia reindex.
+    For an index that many deletions have left too large, or that finds too little of what there is, as engramia db
+    inspect shows. No pattern is embedded again: that is engramia reindex. It needs ENGRAMIA_DATABASE_URL, as db index
+    does.
     """
     _show(ctx, _index(ctx, model, memory, workers, plan=plan, rebuild=True))
 
@@ -143,16 +151,22 @@ def inspect_command(
     ctx: typer.Context,
     sample: Annotated[
         int,
-        typer.Option(min=0, max=1_000, metavar="N", help="Search for so many stored vectors."),
+        typer.Option(
+            min=0,
+            max=1_000,
+            metavar="N",
+            help="Measure the index by searching for so many stored vectors; 0 for none.",
+        ),
     ] = 20,
 ) -> None:
-    """Look into the database: what is slow, in the way, or wrong.
+    """Show what is slow, in the way, or wrong in the database.
 
     engramia db inspect
     engramia db inspect --sample 100 --output json
 
-    On PostgreSQL: the indexes and what they find of what there is, dead rows, sessions and locks, slow statements,
-    settings, replicas. On SQLite: pages, the log, whether the file is whole. The exit code is 7 when something is wrong.
+    On PostgreSQL (ENGRAMIA_DATABASE_URL): what the indexes find of what there is, the space of deleted rows, sessions
+    and locks, slow statements, settings, replicas. On SQLite: free space, the log of writes, whether the file is whole.
+    The exit code is 7 when something is wrong.
     """
     from engramia_core.maintenance.inspection import inspect
 
@@ -178,12 +192,13 @@ def vacuum_command(
     ] = None,
     plan: Plan = False,
 ) -> None:
-    """Give back what deleted rows took.
+    """Give back the space that deleted rows took.
 
     engramia db vacuum --plan
     engramia db vacuum --table engramia_data
 
-    On PostgreSQL nobody waits, and autovacuum does the same by itself, later. SQLite writes its file anew: writers wait.
+    On PostgreSQL nobody waits; the server does the same by itself, later. SQLite writes its file anew, as large again
+    for that time, and whoever writes waits.
     """
     from engramia_core.maintenance.vacuum import plan_vacuum, run_vacuum
 

@@ -48,7 +48,8 @@ def bootstrap(
 
     engramia keys bootstrap --secret-file owner.key
 
-    It works on the database itself and needs no server. If somebody made one before, you are told who and when.
+    It works on the database itself, ENGRAMIA_DATABASE_URL or the file in --path, and needs no server. If somebody made
+    one before, you are told who and when.
     """
     from engramia_core.keys import ring
 
@@ -77,7 +78,7 @@ def create(
         bool, typer.Option("--all-projects", help="For every project of the tenant.")
     ] = False,
     all_tenants: Annotated[
-        bool, typer.Option("--all-tenants", help="For everything; needs role owner.")
+        bool, typer.Option("--all-tenants", help="For every tenant and project; needs role owner.")
     ] = False,
     secret_file: SecretFile = None,
 ) -> None:

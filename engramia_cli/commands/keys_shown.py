@@ -68,7 +68,7 @@ def list_(
 
 
 def show(ctx: typer.Context, key: KeyId) -> None:
-    """Show a key with its secrets, of which the last four characters are known.
+    """Show a key, and the last four characters of its secrets.
 
     engramia keys show 06h0jhcrop9o173958r0d0lmtg
     """
@@ -103,12 +103,13 @@ def show(ctx: typer.Context, key: KeyId) -> None:
 
 
 def audit(ctx: typer.Context) -> None:
-    """Look for keys that should not be: stale, unused, ending soon, reaching too far.
+    """Find keys that are stale, unused, about to end, or too strong.
 
     engramia keys audit
 
-    Found are keys not used for 90 days, or for 7 days since they were made; that expire within 14 days, or have and are
-    not revoked; owner's keys not used for 30 days, or more than two of them. The exit code is 7 when there are any.
+    Found are keys that were not used for 90 days, or not within 7 days of being made; that expire within 14 days, or
+    have expired and were not revoked; and owner's keys that were not used for 30 days, or are more than two. The exit
+    code is 7 when there are any.
     """
     from engramia_core.keys.review import review
     from engramia_core.keys.rows import all_keys

@@ -23,13 +23,16 @@ app = new_app(group=True)
 To = Annotated[str, typer.Option("--to", metavar="REV", help="The revision to end at.")]
 Wait = Annotated[
     float,
-    typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for locks, in all."),
+    typer.Option(
+        "--wait", min=0, metavar="SECONDS", help="Give up after waiting so long for tables in use."
+    ),
 ]
 NoBackup = Annotated[
-    bool, typer.Option("--no-backup", help="Go without a copy made before; on a server none is.")
+    bool,
+    typer.Option("--no-backup", help="Go on without a copy made first; on PostgreSQL none is."),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Break running processes that do not fit; it is audited.")
+    bool, typer.Option("--force", help="Go on though running processes will break; it is recorded.")
 ]
 
 
@@ -39,16 +42,20 @@ def migrate() -> None:
 
     engramia migrate status
     engramia migrate up --plan
+
+    A schema is the shape of the tables; each release names the revision that it needs. The database is the one that
+    ENGRAMIA_DATABASE_URL names, or the file in --path. A memory of files has no schema.
     """
 
 
 @app.command(cls=Command)
 def status(ctx: typer.Context) -> None:
-    """Show the revision, what is pending, and who serves.
+    """Show the revision, what is pending, and who is at work.
 
     engramia migrate status
 
-    The exit code is 7 when this version cannot work with the database: it is behind, or ahead by a contraction.
+    The exit code is 7 when this version cannot work with the database: a revision is still to be applied, or a newer
+    release has taken away what this one needs.
     """
     from engramia_core.migration import status as state
 
@@ -126,12 +133,13 @@ def check(ctx: typer.Context) -> None:
 
 @app.command(cls=Command)
 def plan(ctx: typer.Context, to: To = "head") -> None:
-    """Show what up would do: each statement, its lock, and how large the table is.
+    """Show what up would do, with the lock of each statement.
 
     engramia migrate plan
     engramia migrate plan --to 0002 --output json
 
-    Nothing is run. A lock or a rewrite that no rule knows is shown as unknown.
+    Beside each statement is how large its table is, and whether it is written anew. Nothing is run. What cannot be told
+    is shown as unknown.
     """
     found = planned(ctx, to, is_up=True)
     if not json_or(ctx, found):
@@ -154,9 +162,9 @@ def up(
     engramia migrate up
     engramia migrate up --no-backup --wait 900
 
-    SQLite is copied to DIR/backups before. On PostgreSQL no copy is made, and --no-backup says that you know. A
-    revision queues for its locks for 2 seconds, steps back, and tries again. A contraction asks first, and is refused
-    while processes of an older release are alive.
+    SQLite is copied to DIR/backups first. On PostgreSQL no copy is made: make one yourself, and say so by --no-backup.
+    A table in use is waited for 2 seconds, then others go first, and it is tried again. A contraction, which takes away
+    what older releases need, asks first, and is refused while one of them is running.
     """
     if plan:
         found = planned(ctx, to, is_up=True)
@@ -184,7 +192,8 @@ def down(
     engramia migrate down --plan
     engramia migrate down --to 0001
 
-    -1 is the revision before, base is none at all. It is refused while processes that need a revision are alive.
+    --to -1 is the revision before, --to base none at all. It is refused while a process runs that needs what is taken
+    back. A copy is made first, as by engramia migrate up.
     """
     if plan:
         found = planned(ctx, to, is_up=False)

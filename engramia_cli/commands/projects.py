@@ -84,7 +84,7 @@ def delete(
     plan: Plan = False,
     yes: Yes = False,
 ) -> None:
-    """Delete a project with all that is in it, after a copy was made.
+    """Export a project, then delete it with all that is in it.
 
     engramia projects delete shop --tenant acme --plan
     engramia projects delete shop --tenant acme --reason "moved to another installation"

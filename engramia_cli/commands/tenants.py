@@ -84,7 +84,7 @@ def delete(
     plan: Plan = False,
     yes: Yes = False,
 ) -> None:
-    """Delete a tenant with all that is its, after a copy was made.
+    """Export a tenant, then delete it with all its projects.
 
     engramia tenants delete acme --plan
     engramia tenants delete acme --export-to /srv/exports --reason "contract ended"
