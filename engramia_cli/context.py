@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engramia_core.migration.target import MigrationTarget
     from engramia_core.scope import Scope
     from engramia_core.settings import Settings
+    from engramia_core.stores import Server
 
 _WHERE = ("path", "tenant", "project", "embeddings")
 """The flags that the next command needs too, to be about the same memory."""
@@ -100,6 +101,13 @@ class CliContext:
         from engramia_core import installation
 
         return installation.open_database(self.settings)
+
+    @property
+    def server(self) -> Server | None:
+        """The database server that the settings name; ``None`` for a memory in a directory."""
+        from engramia_core import installation
+
+        return installation.server(self.settings)
 
     def has_trail(self) -> bool:
         """Whether there is an audit trail where the settings point; a memory of files has none."""

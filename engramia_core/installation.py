@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,14 @@ from engramia_core.maintenance.checks import Subject
 from engramia_core.memory.pattern import Source
 from engramia_core.scope import Scope
 from engramia_core.settings import Settings, load_settings
-from engramia_core.stores import Server, create_store, no_memory, open_store, storage_in
+from engramia_core.stores import (
+    ReplicaServer,
+    Server,
+    create_store,
+    no_memory,
+    open_store,
+    storage_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +102,23 @@ def server(settings: Settings) -> Server | None:
     size = settings["database_pool_size"]
     if not (size.isdigit() and int(size)):
         raise InvalidInput(f"database_pool_size {size!r} is no number of connections")
-    return Server(settings["database_url"], int(size))
+    return Server(settings["database_url"], int(size), _replica(settings))
+
+
+def _replica(settings: Settings) -> ReplicaServer | None:
+    if not settings["database_replica_url"]:
+        return None
+    lag = settings["database_replica_max_lag_s"]
+    try:
+        max_lag_s = float(lag)
+    except ValueError:
+        max_lag_s = 0.0
+    if not 1 <= max_lag_s < math.inf:
+        raise InvalidInput(
+            f"database_replica_max_lag_s {lag!r} is no number of seconds from 1 on",
+            hint="leave it out for 5 seconds",
+        )
+    return ReplicaServer(settings["database_replica_url"], max_lag_s)
 
 
 def open_database(settings: Settings) -> Database:
@@ -192,6 +216,7 @@ def subject(
         unopened,
         without_provider,
         opener(settings, provider_of),
+        server(settings) if on_server else None,
     )
 
 

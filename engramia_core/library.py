@@ -141,7 +141,8 @@ class Memory:
     def recall(self, task: str | Question, limit: int = 5) -> RecallReport:
         """What is worth reusing for a task, or for a whole ``Question``."""
         question = Question(task, limit=limit) if isinstance(task, str) else task
-        return recall(self.store, self._embedder, self.scope, question, now=self.now())
+        store = self.store.for_recall()
+        return recall(store, self._embedder, self.scope, question, now=self.now())
 
     def refine(self, key: str, score: float, feedback: str | None = None) -> Refined:
         """Note how good a pattern turned out."""

@@ -55,6 +55,19 @@ KNOWN = (
         "How many connections a process keeps; three times as many at most.",
     ),
     Setting(
+        "database_replica_url",
+        "ENGRAMIA_DATABASE_REPLICA_URL",
+        "",
+        "A read replica of the database to recall from. Never given as a flag.",
+        is_url=True,
+    ),
+    Setting(
+        "database_replica_max_lag_s",
+        "ENGRAMIA_DATABASE_REPLICA_MAX_LAG_S",
+        "5",
+        "How many seconds the replica may be behind, 1 at least; past that the database itself is asked.",
+    ),
+    Setting(
         "copy_to_url",
         "ENGRAMIA_COPY_TO_URL",
         "",

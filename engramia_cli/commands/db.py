@@ -170,7 +170,7 @@ def inspect_command(
     """
     from engramia_core.maintenance.inspection import inspect
 
-    found = inspect(ctx.obj.database, sample=sample)
+    found = inspect(ctx.obj.database, sample=sample, server=ctx.obj.server)
     if not json_or(ctx, found):
         write(printable(found.place))
         for section in found.sections:

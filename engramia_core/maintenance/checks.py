@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import EmbeddingProvider
     from engramia_core.memory.store import PatternStore
     from engramia_core.scope import Scope
+    from engramia_core.stores import Server
 
 _MIN_FREE_BYTES = 200_000_000
 _OLDEST_SQLITE = (3, 35, 0)
@@ -39,6 +40,8 @@ class Subject:
     without_provider: EngramiaError | None = None
     open_model: Callable[[EmbeddingModel], EmbeddingProvider | None] = lambda _: None
     """Opens the memory's model when it is not the settings'."""
+    server: Server | None = None
+    """Of a memory on a server."""
 
 
 def examine(subject: Subject) -> tuple[Finding, ...]:
@@ -145,6 +148,19 @@ def check_index(subject: Subject) -> Finding | None:
     return Finding("index", Severity.OK, "searches are as quick as they can be")
 
 
+def check_replica(subject: Subject) -> Finding | None:
+    """The replica that recall may ask answers, and is not too far behind."""
+    if subject.server is None or subject.server.replica is None:
+        return None
+    from engramia_core.stores.postgres_lag import replica_state
+
+    state = replica_state(subject.server, subject.server.replica)
+    if state.problem:
+        text = f"recall asks the primary: {state.problem}"
+        return Finding("replica", Severity.WARNING, text, "engramia db inspect")
+    return Finding("replica", Severity.OK, f"{state.place} is {state.behind_s:,.1f} s behind")
+
+
 def check_disk(subject: Subject) -> Finding | None:
     """There is room to write."""
     if subject.directory is None or not subject.directory.is_dir():
@@ -188,6 +204,7 @@ CHECKS: tuple[Callable[[Subject], Finding | None], ...] = (
     check_model,
     check_vectors,
     check_index,
+    check_replica,
     check_disk,
     check_rights,
     check_sqlite,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engramia_core.database.database import Database
+    from engramia_core.stores import Server
 
 ENOUGH_RECALL = 0.95
 """Below it a model's index is a problem."""
@@ -44,12 +45,15 @@ class Inspection:
         return tuple(fact for each in self.sections for fact in each.facts if fact.is_problem)
 
 
-def inspect(database: Database, *, sample: int) -> Inspection:
-    """Look at everything; nothing is changed. ``sample`` vectors of each model are searched for both ways."""
+def inspect(database: Database, *, sample: int, server: Server | None = None) -> Inspection:
+    """Look at everything; nothing is changed. ``sample`` vectors of each model are searched for both ways.
+
+    ``server`` says whether recall is to ask a replica.
+    """
     if database.owner_engine.dialect.name == "postgresql":
         from engramia_core.maintenance.inspection_postgres import inspect_postgres
 
-        return inspect_postgres(database, sample=sample)
+        return inspect_postgres(database, sample=sample, server=server)
     from engramia_core.maintenance.inspection_sqlite import inspect_sqlite
 
     return inspect_sqlite(database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engramia_core.maintenance.index_recall import index_recall
@@ -14,6 +15,7 @@ from engramia_core.maintenance.inspection import (
 )
 from engramia_core.stores import postgres_checks
 from engramia_core.stores.postgres_index import IndexState, indexes, rows_of
+from engramia_core.stores.postgres_lag import replica_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engramia_core.database.database import Database
+    from engramia_core.stores import Server
+    from engramia_core.stores.postgres_lag import ReplicaState
 
 _LONG_S = 300
 _MUCH_DEAD = 0.2
@@ -75,12 +79,14 @@ _GET_STATEMENTS = (
 )
 
 
-def inspect_postgres(database: Database, *, sample: int) -> Inspection:
+def inspect_postgres(
+    database: Database, *, sample: int, server: Server | None = None
+) -> Inspection:
     """Look at everything."""
     figures: dict[str, list[dict[str, Any]]] = {}
     with database.everything() as connection:
         kept = _Kept(connection, figures)
-        sections = (
+        sections: tuple[Section, ...] = (
             Section("indexes", _indexes(connection, figures, sample)),
             Section("protection", _protection(connection)),
             Section("tables", _tables(kept("tables", _TABLES))),
@@ -89,6 +95,10 @@ def inspect_postgres(database: Database, *, sample: int) -> Inspection:
             Section("settings", _settings(kept, figures)),
             Section("replicas", _replicas(kept("replicas", _REPLICAS))),
         )
+    if server is not None and server.replica is not None:
+        state = replica_state(server, server.replica)
+        figures["recall_replica"] = [asdict(state)]
+        sections = (*sections, Section("replica that recall asks", (_recall_replica(state),)))
     return Inspection(database.place, sections, figures)
 
 
@@ -233,3 +243,11 @@ def _replicas(rows: Sequence[dict[str, Any]]) -> tuple[Fact, ...]:
         )
         for row in rows
     ) or (Fact("replicas", "none, or this login may not see them"),)
+
+
+def _recall_replica(state: ReplicaState) -> Fact:
+    """The configured one, as this process reaches it; whatever it is, the primary answers in its place."""
+    if state.problem:
+        remedy = "see why, with the server's log; until then recall asks the primary"
+        return Fact(state.place, state.problem, remedy=remedy)
+    return Fact(state.place, f"{state.behind_s:,.1f} s behind, {state.max_lag_s:g} s are allowed")

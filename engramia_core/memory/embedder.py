@@ -15,7 +15,7 @@ from engramia_core.memory.store import EmbeddingModel
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.store import PatternStore, Searchable
     from engramia_core.scope import Scope
 
 _REMEMBERED = 1_024
@@ -81,12 +81,13 @@ class Embedder:
         """Remember the vectors of some texts, stored or not, so that ``one`` need not embed them."""
         self._remember(dict(zip(texts, self.many(scope, texts), strict=True)))
 
-    def serving(self, scope: Scope) -> Embedder:
+    def serving(self, scope: Scope, searched: Searchable | None = None) -> Embedder:
         """The embedder of the model that the scope has now: this one, or one that was opened for it.
 
-        ``Refused`` when the scope's model cannot be opened.
+        It is the model that the scope has in ``searched``, where another store than this one's is. ``Refused`` when
+        it cannot be opened.
         """
-        model = self._store.model(scope)
+        model = (searched or self._store).model(scope)
         return self if model is None else self.of(model, scope)
 
     def of(self, model: EmbeddingModel, scope: Scope) -> Embedder:

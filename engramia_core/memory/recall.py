@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedder import Embedder
     from engramia_core.memory.pattern import Pattern
     from engramia_core.memory.ranking import Floats
-    from engramia_core.memory.store import Candidates, PatternStore
+    from engramia_core.memory.store import Candidates, Searchable
     from engramia_core.scope import Scope
 
 _FIRST_LOOK = 256
@@ -69,7 +69,7 @@ class _Found:
 
 
 def recall(
-    store: PatternStore,
+    store: Searchable,
     embedder: Embedder | None,
     scope: Scope,
     question: Question,
@@ -81,12 +81,12 @@ def recall(
     Without an embedder, or when it does not answer, the search is lexical and the report says so. ``Refused`` when
     the scope's model cannot be opened.
     """
-    serving = embedder.serving(scope) if embedder is not None else None
+    serving = embedder.serving(scope, store) if embedder is not None else None
     return recall_by(store, serving, scope, question, now=now)
 
 
 def recall_by(
-    store: PatternStore,
+    store: Searchable,
     embedder: Embedder | None,
     scope: Scope,
     question: Question,
@@ -112,7 +112,7 @@ def recall_by(
     return replace(report, rejected=_rejected(store, scope, search, question, report, now))
 
 
-def _unsearched(store: PatternStore, scope: Scope, found: _Found) -> str | None:
+def _unsearched(store: Searchable, scope: Scope, found: _Found) -> str | None:
     """That some patterns could not be found, because they have no vector."""
     live = store.live_count(scope)
     missing = live - found.candidates.searched
@@ -123,7 +123,7 @@ def _unsearched(store: PatternStore, scope: Scope, found: _Found) -> str | None:
     )
 
 
-def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: str) -> _Search:
+def _search(store: Searchable, embedder: Embedder | None, scope: Scope, task: str) -> _Search:
     """By vector if there is an embedder that answers, else by words."""
     note = "no embedding provider: searched by words"
     if embedder is not None:
@@ -153,7 +153,7 @@ def _search(store: PatternStore, embedder: Embedder | None, scope: Scope, task: 
 
 
 def _settled(
-    store: PatternStore, scope: Scope, search: _Search, question: Question, now: datetime
+    store: Searchable, scope: Scope, search: _Search, question: Question, now: datetime
 ) -> tuple[_Found, list[tuple[int, list[Pattern]]]]:
     """The rows to answer, best first, each with its group: the patterns of nearly the same task, itself first.
 
@@ -188,7 +188,7 @@ def _look(search: _Search, question: Question, look: int, now: datetime) -> _Fou
 
 
 def _groups(
-    store: PatternStore, scope: Scope, found: _Found, rows: Sequence[int]
+    store: Searchable, scope: Scope, found: _Found, rows: Sequence[int]
 ) -> list[tuple[int, list[Pattern]]]:
     """The connected components of near-duplicate tasks among ``rows``, as best row and members, in order."""
     patterns = store.get(scope, [found.candidates.keys[row] for row in rows])
@@ -226,7 +226,7 @@ def _match(
 
 
 def _rejected(
-    store: PatternStore,
+    store: Searchable,
     scope: Scope,
     search: _Search,
     question: Question,

@@ -219,7 +219,42 @@ class StoreWriter(Protocol):
         ...
 
 
-class PatternStore(Protocol):
+class Searchable(Protocol):
+    """What a recall reads of a store."""
+
+    def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
+        """The patterns under ``keys`` that exist, in the trash or not."""
+        ...
+
+    def nearest(
+        self,
+        scope: Scope,
+        query: Vector,
+        *,
+        filters: Filters,
+        limit: int,
+        model: EmbeddingModel | None = None,
+    ) -> Candidates:
+        """The live patterns with the most similar vectors of ``model``, which ``query`` is of; by default the scope's.
+
+        So a question that was embedded just before the scope's model changed still finds its answer.
+        """
+        ...
+
+    def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
+        """The live patterns whose tasks share words, ranked by ``lexical.bm25``."""
+        ...
+
+    def live_count(self, scope: Scope) -> int:
+        """How many live patterns the scope has; cheaper than ``counts``."""
+        ...
+
+    def model(self, scope: Scope) -> EmbeddingModel | None:
+        """The scope's model; ``None`` until a first vector was stored."""
+        ...
+
+
+class PatternStore(Searchable, Protocol):
     """Patterns, their vectors and observations, kept apart by scope.
 
     What a ``write`` block did is on disk when the block ends, whole or not at all, and found by every search
@@ -240,9 +275,9 @@ class PatternStore(Protocol):
         """The same store, whose changes are recorded as this actor's where there is an audit trail."""
         ...
 
-    def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
-        """The patterns under ``keys`` that exist, in the trash or not."""
-        ...
+    def for_recall(self) -> Searchable:
+        """Where to read for one recall: the store itself, or a copy of it that lags no more than the settings allow."""
+        return self
 
     def page(
         self,
@@ -254,25 +289,6 @@ class PatternStore(Protocol):
         trashed: bool = False,
     ) -> list[Pattern]:
         """Patterns in the trash or not, by descending key, from the first one under ``before`` on."""
-        ...
-
-    def nearest(
-        self,
-        scope: Scope,
-        query: Vector,
-        *,
-        filters: Filters,
-        limit: int,
-        model: EmbeddingModel | None = None,
-    ) -> Candidates:
-        """The live patterns with the most similar vectors of ``model``, which ``query`` is of; by default the scope's.
-
-        So a question that was embedded just before the scope's model changed still finds its answer.
-        """
-        ...
-
-    def lexical(self, scope: Scope, words: Words, *, filters: Filters, limit: int) -> Candidates:
-        """The live patterns whose tasks share words, ranked by ``lexical.bm25``."""
         ...
 
     def observations(self, scope: Scope, key: str) -> list[Observation]:
@@ -330,16 +346,8 @@ class PatternStore(Protocol):
         """Those of ``texts`` whose vector of that model is stored already, with it."""
         ...
 
-    def live_count(self, scope: Scope) -> int:
-        """How many live patterns the scope has; cheaper than ``counts``."""
-        ...
-
     def counts(self, scope: Scope) -> Counts:
         """How much the scope holds."""
-        ...
-
-    def model(self, scope: Scope) -> EmbeddingModel | None:
-        """The scope's model; ``None`` until a first vector was stored."""
         ...
 
     def models(self, scope: Scope) -> list[KnownModel]:

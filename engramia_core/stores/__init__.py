@@ -23,6 +23,15 @@ class Server:
 
     url: str = field(repr=False)
     pool_size: int = 5
+    replica: ReplicaServer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaServer:
+    """A replica of it to recall from: its URL, and how far it may be behind."""
+
+    url: str = field(repr=False)
+    max_lag_s: float = 5.0
 
 
 def storage_in(directory: Path) -> str | None:
@@ -47,7 +56,7 @@ def open_store(
     if _is_meant(server, storage):
         from engramia_core.stores.postgres import PostgresStore
 
-        return PostgresStore(server.url, pool_size=server.pool_size)
+        return PostgresStore(server.url, pool_size=server.pool_size, replica=server.replica)
     found = storage_in(directory)
     if found is None:
         raise no_memory(directory)
@@ -73,7 +82,7 @@ def create_store(
     if _is_meant(server, storage):
         from engramia_core.stores.postgres import PostgresStore
 
-        return PostgresStore.create(server.url, pool_size=server.pool_size)
+        return PostgresStore.create(server.url, pool_size=server.pool_size, replica=server.replica)
     found = storage_in(directory)
     if found is not None and storage not in {"auto", found}:
         raise Refused(f"there is a memory of storage {found} in {str(directory)!r} already")

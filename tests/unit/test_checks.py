@@ -56,6 +56,7 @@ def test_a_memory_in_order_passes_every_check(sqlite: SQLiteStore, tmp_path: Pat
     assert {check.__name__ for check in CHECKS} - {f"check_{f.check}" for f in found} == {
         "check_opens",
         "check_index",  # of a memory on a server
+        "check_replica",
     }
 
 
