@@ -49,7 +49,7 @@ from engramia_core.memory.learn import Learned
 from engramia_core.memory.prune import AgingReport, UndoReport
 from engramia_core.memory.recall_report import RecallReport
 from engramia_core.memory.reindex import DropReport, ReindexReport
-from engramia_core.memory.store import AgingRun, Event
+from engramia_core.memory.stored import AgingRun, Event
 from engramia_core.memory.transfer import ImportReport
 from engramia_core.memory.upkeep import Moved, Refined, Reused
 from engramia_core.migration.plan import MigrationPlan

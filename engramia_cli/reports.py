@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engramia_core.audit.record import AuditRecord
     from engramia_core.keys.key import Key
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import AgingRun, Counts, EmbeddingModel
+    from engramia_core.memory.stored import AgingRun, Counts, EmbeddingModel
     from engramia_core.scope import Scope
 
 

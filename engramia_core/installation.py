@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from engramia_core.audit import Actor
     from engramia_core.database.database import Database
     from engramia_core.memory.embedding import EmbeddingProvider
-    from engramia_core.memory.store import EmbeddingModel, PatternStore
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.stored import EmbeddingModel
     from engramia_core.migration.target import MigrationTarget
 
 

@@ -35,14 +35,8 @@ if TYPE_CHECKING:
     from engramia_core.memory.pattern import Pattern
     from engramia_core.memory.prune import AgingReport, UndoReport
     from engramia_core.memory.reindex import DropReport, ReindexReport
-    from engramia_core.memory.store import (
-        AgingRun,
-        Counts,
-        EmbeddingModel,
-        Event,
-        KnownModel,
-        PatternStore,
-    )
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.stored import AgingRun, Counts, EmbeddingModel, Event, KnownModel
     from engramia_core.memory.transfer import ImportReport, OnConflict
     from engramia_core.memory.upkeep import Moved, Refined, Reused
 

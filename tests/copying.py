@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engramia_core.memory.copy import Copier, complete
 from engramia_core.memory.copy_report import CopyConflict, CopyReport
-from engramia_core.memory.store import Action, AgingRun, Kept, Record
+from engramia_core.memory.stored import Action, AgingRun, Kept, Record
 from engramia_core.memory.transfer import export
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engramia_core.errors import EngramiaError
 from engramia_core.maintenance.finding import Finding, Severity
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,13 +14,14 @@ from engramia_core.errors import Incomplete, NotFound, Refused
 from engramia_core.memory.copy_format import Digest, contents, kept_bytes, note_bytes
 from engramia_core.memory.copy_report import Checked, CopyConflict, CopyReport, ScopeCopy
 from engramia_core.memory.feedback import Cluster
-from engramia_core.memory.store import Action, AgingRun, Event
+from engramia_core.memory.stored import Action, AgingRun, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from engramia_core.memory.store import EmbeddingModel, Kept, PatternStore
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.stored import EmbeddingModel, Kept
     from engramia_core.scope import Scope
 
     Note = Cluster | AgingRun

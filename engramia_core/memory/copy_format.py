@@ -10,7 +10,7 @@ import orjson
 
 if TYPE_CHECKING:
     from engramia_core.memory.feedback import Cluster
-    from engramia_core.memory.store import AgingRun, EmbeddingModel, Kept
+    from engramia_core.memory.stored import AgingRun, EmbeddingModel, Kept
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 

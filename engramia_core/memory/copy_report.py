@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engramia_core.memory.store import EmbeddingModel
+    from engramia_core.memory.stored import EmbeddingModel
     from engramia_core.scope import Scope
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from engramia_core.errors import EngramiaError, Refused
 from engramia_core.memory.embedding import EmbeddingProvider, Matrix, Vector, check_matrix
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ from engramia_core.memory.pattern import (
 )
 from engramia_core.memory.quality import estimate_quality
 from engramia_core.memory.signatures import SignatureIndex
-from engramia_core.memory.store import Action, Event, Record
+from engramia_core.memory.stored import Action, Event, Record
 from engramia_core.memory.upkeep import survival_at
 from engramia_core.memory.words import SAME_TASK, Words, words_of
 from engramia_core.sortable import new_key

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.aging import DEFAULT_MAX_PRUNE_PERCENT, TRASH_DAYS, prune_percent
 from engramia_core.memory.pattern import Pattern, Trashed, TrashReason
-from engramia_core.memory.store import Action, AgingRun, Event
+from engramia_core.memory.stored import Action, AgingRun, Event
 from engramia_core.memory.upkeep import brought_back, survival_at
 from engramia_core.sortable import new_key
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedder import Embedder
     from engramia_core.memory.pattern import Pattern
     from engramia_core.memory.ranking import Floats
-    from engramia_core.memory.store import Candidates, Searchable
+    from engramia_core.memory.store import Searchable
+    from engramia_core.memory.stored import Candidates
     from engramia_core.scope import Scope
 
 _FIRST_LOOK = 256

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engramia_core.errors import Refused
 from engramia_core.memory.comparison import Comparison, Golden, compare
 from engramia_core.memory.pace import Pace
-from engramia_core.memory.store import Action, Event
+from engramia_core.memory.stored import Action, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from engramia_core.memory.embedder import Embedder
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import EmbeddingModel, KnownModel, PatternStore
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.stored import EmbeddingModel, KnownModel
     from engramia_core.scope import Scope
 
 BATCH = 256

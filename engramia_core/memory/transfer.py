@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engramia_core.errors import Refused
 from engramia_core.memory.pattern import copy_key
-from engramia_core.memory.store import Action, EmbeddingModel, Event, Record
+from engramia_core.memory.stored import Action, EmbeddingModel, Event, Record
 from engramia_core.memory.transfer_format import (
     Footer,
     Header,

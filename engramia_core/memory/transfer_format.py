@@ -29,7 +29,7 @@ from engramia_core.memory.pattern import (
     check_text,
     check_texts,
 )
-from engramia_core.memory.store import EmbeddingModel, Record
+from engramia_core.memory.stored import EmbeddingModel, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

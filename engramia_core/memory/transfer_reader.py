@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.bulk import without_collector
 from engramia_core.memory.feedback import Cluster
-from engramia_core.memory.store import Record
+from engramia_core.memory.stored import Record
 from engramia_core.memory.transfer_format import (
     Footer,
     Header,

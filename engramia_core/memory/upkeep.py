@@ -24,7 +24,7 @@ from engramia_core.memory.pattern import (
     check_skills,
 )
 from engramia_core.memory.quality import estimate_quality
-from engramia_core.memory.store import Action, Event
+from engramia_core.memory.stored import Action, Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engramia_core.memory.pattern import UNRATED_SCORE, Classification, Pattern, Source
-from engramia_core.memory.store import NEAREST, Candidates
+from engramia_core.memory.stored import NEAREST, Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import (
+    from engramia_core.memory.stored import (
         AgingRun,
         Candidates,
         Counts,

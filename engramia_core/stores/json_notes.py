@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.feedback import Cluster, check_feedback
-from engramia_core.memory.store import AgingRun, EmbeddingModel, Event
+from engramia_core.memory.stored import AgingRun, EmbeddingModel, Event
 from engramia_core.stores.json_fields import Fields, decode, encode, time_text, whole
 from engramia_core.stores.json_pattern import events_value, read_event
 

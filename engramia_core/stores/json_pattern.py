@@ -20,7 +20,7 @@ from engramia_core.memory.pattern import (
     check_key,
     check_skills,
 )
-from engramia_core.memory.store import Action, Event
+from engramia_core.memory.stored import Action, Event
 from engramia_core.stores.json_fields import Fields, decode, encode, lines_of, time_text, whole
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event
+    from engramia_core.memory.stored import AgingRun, EmbeddingModel, Event
     from engramia_core.memory.vectors import VectorIndex
     from engramia_core.stores.json_tree import FileTree, Journal, Signature
     from engramia_core.stores.json_vectors import HashedVector, Segment

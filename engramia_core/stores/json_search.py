@@ -9,7 +9,7 @@ import numpy as np
 from engramia_core.errors import InvalidInput
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.lexical import bm25
-from engramia_core.memory.store import Candidates, Counts, KnownModel, Record
+from engramia_core.memory.stored import Candidates, Counts, KnownModel, Record
 from engramia_core.memory.vectors import Columns, VectorIndex, facts
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import EmbeddingModel
+    from engramia_core.memory.stored import EmbeddingModel
     from engramia_core.memory.words import Words
     from engramia_core.stores.json_scope import LoadedScope
 

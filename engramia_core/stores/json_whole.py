@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from engramia_core.memory.store import Kept, Record
+from engramia_core.memory.stored import Kept, Record
 
 if TYPE_CHECKING:
     from engramia_core.stores.json_scope import LoadedScope

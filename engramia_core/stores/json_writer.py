@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Matrix, Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, Kept, Record
+    from engramia_core.memory.stored import AgingRun, EmbeddingModel, Event, Kept, Record
     from engramia_core.memory.words import Words
     from engramia_core.stores.json_scope import LoadedScope
     from engramia_core.stores.json_vectors import HashedVector

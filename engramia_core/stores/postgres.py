@@ -12,19 +12,7 @@ from typing_extensions import override
 from engramia_core.audit import Actor, Via
 from engramia_core.database import revisions
 from engramia_core.errors import EngramiaError, Refused
-from engramia_core.memory.store import (
-    AgingRun,
-    Candidates,
-    Counts,
-    EmbeddingModel,
-    Event,
-    Kept,
-    KnownModel,
-    PatternStore,
-    Record,
-    Searchable,
-    StoreWriter,
-)
+from engramia_core.memory.store import PatternStore, Searchable, StoreWriter
 from engramia_core.stores import postgres_checks, postgres_search
 from engramia_core.stores.bring_up import alone_on_server, bring_up
 from engramia_core.stores.postgres_ask import is_lost, retried
@@ -57,6 +45,16 @@ if TYPE_CHECKING:
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
     from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.stored import (
+        AgingRun,
+        Candidates,
+        Counts,
+        EmbeddingModel,
+        Event,
+        Kept,
+        KnownModel,
+        Record,
+    )
     from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
     from engramia_core.stores import ReplicaServer

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
 
-    from engramia_core.memory.store import EmbeddingModel
+    from engramia_core.memory.stored import EmbeddingModel
 
 _TO_DO = "searches get slower as the memory grows until its index is built: engramia db index"
 

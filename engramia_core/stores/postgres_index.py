@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from psycopg.rows import namedtuple_row
 
 from engramia_core.errors import NotFound
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.stores.postgres_search import (
     EXACT_UP_TO,
     MOST_DIMENSIONS,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import Candidates, EmbeddingModel
+    from engramia_core.memory.stored import Candidates, EmbeddingModel
     from engramia_core.scope import Scope
     from engramia_core.stores.postgres_ask import Question
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Vector
     from engramia_core.memory.filters import Filters
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import Candidates, EmbeddingModel
+    from engramia_core.memory.stored import Candidates, EmbeddingModel
     from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
     from engramia_core.stores import ReplicaServer

@@ -29,7 +29,7 @@ from sqlalchemy.types import NullType, UserDefinedType
 
 from engramia_core.database import tables as t
 from engramia_core.database.columns import name_type, vector_dimensions
-from engramia_core.memory.store import NEAREST, Candidates, EmbeddingModel
+from engramia_core.memory.stored import NEAREST, Candidates, EmbeddingModel
 from engramia_core.stores.postgres_ask import Asking, Question
 from engramia_core.stores.relational.filtering import passing
 from engramia_core.stores.relational.reads import LIVE

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, func, select
 
 from engramia_core.database import tables as t
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.memory.vectors import Columns, VectorIndex
 from engramia_core.stores import vector_cache
 from engramia_core.stores.relational.compiled import CompiledStatement

@@ -14,18 +14,7 @@ from typing_extensions import override
 from engramia_core.audit import Actor, Via
 from engramia_core.database import revisions
 from engramia_core.errors import EngramiaError, Unavailable
-from engramia_core.memory.store import (
-    AgingRun,
-    Candidates,
-    Counts,
-    EmbeddingModel,
-    Event,
-    Kept,
-    KnownModel,
-    PatternStore,
-    Record,
-    StoreWriter,
-)
+from engramia_core.memory.store import PatternStore, StoreWriter
 from engramia_core.stores import no_memory
 from engramia_core.stores.bring_up import alone_in_directory, bring_up
 from engramia_core.stores.file_lock import held_alone
@@ -52,6 +41,16 @@ if TYPE_CHECKING:
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
     from engramia_core.memory.pattern import Observation, Pattern
+    from engramia_core.memory.stored import (
+        AgingRun,
+        Candidates,
+        Counts,
+        EmbeddingModel,
+        Event,
+        Kept,
+        KnownModel,
+        Record,
+    )
     from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
 

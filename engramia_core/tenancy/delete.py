@@ -16,7 +16,7 @@ from engramia_core.database import tables as t
 from engramia_core.database.database import Names
 from engramia_core.errors import Incomplete
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import Action, Event
+from engramia_core.memory.stored import Action, Event
 from engramia_core.tenancy.scopes import NO_PROJECT
 
 if TYPE_CHECKING:

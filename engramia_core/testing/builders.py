@@ -10,7 +10,7 @@ import numpy as np
 
 from engramia_core.memory.feedback import Cluster
 from engramia_core.memory.pattern import Classification, Observation, Pattern, Source
-from engramia_core.memory.store import Action, EmbeddingModel, Event, Record
+from engramia_core.memory.stored import Action, EmbeddingModel, Event, Record
 
 if TYPE_CHECKING:
     from engramia_core.memory.embedding import Vector

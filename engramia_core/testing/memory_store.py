@@ -12,14 +12,8 @@ from typing_extensions import override
 
 from engramia_core.errors import Busy, Unavailable
 from engramia_core.memory.lexical import bm25
-from engramia_core.memory.store import (
-    NEAREST,
-    Candidates,
-    Counts,
-    Kept,
-    KnownModel,
-    PatternStore,
-)
+from engramia_core.memory.store import PatternStore
+from engramia_core.memory.stored import NEAREST, Candidates, Counts, Kept, KnownModel
 from engramia_core.memory.words import words_of
 from engramia_core.testing.memory_writer import MemoryWriter, ScopeState
 
@@ -32,7 +26,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.filters import Filters
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, Record
+    from engramia_core.memory.stored import AgingRun, EmbeddingModel, Event, Record
     from engramia_core.memory.words import Words
     from engramia_core.scope import Scope
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from engramia_core.errors import NotFound, Refused
-from engramia_core.memory.store import EmbeddingModel, Record, StoreWriter
+from engramia_core.memory.store import StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, jaccard, words_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Matrix, Vector
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import AgingRun, Event, Kept
+    from engramia_core.memory.stored import AgingRun, EmbeddingModel, Event, Kept, Record
     from engramia_core.memory.words import Words
 
 

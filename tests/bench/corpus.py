@@ -18,7 +18,7 @@ from engramia_core.memory.aging import SURVIVAL_PER_WEEK, forgotten_at
 from engramia_core.memory.embedding import Calibration, EmbeddingProvider, Matrix
 from engramia_core.memory.floor import FieldFloor
 from engramia_core.memory.pattern import Classification, Observation, Pattern, Source
-from engramia_core.memory.store import Record
+from engramia_core.memory.stored import Record
 from engramia_core.sortable import new_key
 
 if TYPE_CHECKING:

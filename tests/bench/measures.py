@@ -19,7 +19,7 @@ import orjson
 from engramia_core.library import Memory
 from engramia_core.memory.batch import learn_stream
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import Action, EmbeddingModel, Event
+from engramia_core.memory.stored import Action, EmbeddingModel, Event
 from engramia_core.scope import Scope
 from engramia_core.stores.sqlite import SQLiteStore
 from tests.bench.corpus import DIMENSIONS, GivenEmbeddings, records, tasks, vectors

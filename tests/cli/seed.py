@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engramia_core.memory.feedback import Cluster
 from engramia_core.memory.pattern import Observation, Pattern, Source, Trashed, TrashReason
-from engramia_core.memory.store import Action, EmbeddingModel, Event, Record
+from engramia_core.memory.stored import Action, EmbeddingModel, Event, Record
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import START, a_pattern, days
 from engramia_core.testing.embeddings import HashEmbeddings

@@ -22,7 +22,7 @@ from engramia_cli.app import app
 from engramia_cli.context import CliContext
 from engramia_core.library import Memory
 from engramia_core.memory.pattern import copy_key
-from engramia_core.memory.store import Record
+from engramia_core.memory.stored import Record
 from engramia_core.scope import Scope
 from engramia_core.stores import create_store, open_store
 from engramia_core.testing.builders import START, a_pattern, an_event

@@ -10,13 +10,17 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engramia_core.errors import Busy
 from engramia_core.library import Memory
-from engramia_core.memory.store import EmbeddingModel, PatternStore
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.stores import open_store
 from engramia_core.stores.postgres import PostgresStore
 from engramia_core.testing.embeddings import HashEmbeddings
+
+if TYPE_CHECKING:
+    from engramia_core.memory.store import PatternStore
 
 A = EmbeddingModel("words-a", 1024)
 B = EmbeddingModel("words-b", 1536)

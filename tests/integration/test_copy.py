@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engramia_core.memory.copy import Copier
-from engramia_core.memory.store import Record
+from engramia_core.memory.stored import Record
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (
     MODEL,

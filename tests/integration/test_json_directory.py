@@ -10,7 +10,7 @@ import pytest
 from engramia_core.errors import InvalidInput, NotFound, Refused
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import Trashed, TrashReason
-from engramia_core.memory.store import Action, Record
+from engramia_core.memory.stored import Action, Record
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.stores.json_directory import JSONDirectoryStore

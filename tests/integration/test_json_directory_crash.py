@@ -14,7 +14,7 @@ from typing_extensions import override
 from engramia_core.errors import Busy, Unavailable
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import Trashed, TrashReason
-from engramia_core.memory.store import Action
+from engramia_core.memory.stored import Action
 from engramia_core.scope import Scope
 from engramia_core.stores.json_directory import JSONDirectoryStore
 from engramia_core.stores.json_tree import JOURNAL, FileTree, Journal

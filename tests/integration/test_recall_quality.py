@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from engramia_core.embeddings.minilm import MiniLMEmbeddings
-from engramia_core.memory.store import NEAREST
+from engramia_core.memory.stored import NEAREST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import Action
+from engramia_core.memory.stored import Action
 from engramia_core.scope import Scope
 from engramia_core.stores.sqlite import SQLiteStore
 from engramia_core.testing.builders import MODEL, a_record, a_vector, an_event

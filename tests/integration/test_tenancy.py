@@ -18,7 +18,7 @@ from engramia_core.database.operation_tables import keys
 from engramia_core.database.schema import metadata
 from engramia_core.errors import Incomplete
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.scope import Scope
 from engramia_core.tenancy.delete import delete_scope, delete_tenant_row
 from engramia_core.tenancy.loss import plan_deletion

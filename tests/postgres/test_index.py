@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from engramia_core.errors import Busy, NotFound, Refused
 from engramia_core.maintenance.indexing import plan_indexes, run_indexes
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.scope import Scope
 from engramia_core.stores import Server as Named
 from engramia_core.stores import create_store, postgres_build

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.scope import Scope
 from tests.bench.corpus import DIMENSIONS, vectors
 from tests.bench.postgres_fill import fill_scopes

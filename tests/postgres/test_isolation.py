@@ -15,7 +15,7 @@ from engramia_core.database.isolation import APPLICATION_ROLE
 from engramia_core.database.schema import metadata
 from engramia_core.errors import EngramiaError
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import Action, AgingRun, EmbeddingModel, Kept, Record
+from engramia_core.memory.stored import Action, AgingRun, EmbeddingModel, Kept, Record
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.stores.postgres import PostgresStore

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from engramia_core.errors import InvalidInput
 from engramia_core.library import Memory
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.scope import Scope
 from engramia_core.stores import ReplicaServer
 from engramia_core.stores.postgres import PostgresStore

@@ -10,7 +10,7 @@ from pgvector.psycopg import register_vector
 from sqlalchemy import make_url
 
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.scope import Scope
 from engramia_core.stores.postgres import PostgresStore
 from engramia_core.stores.postgres_build import Build

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from engramia_core.memory.embedding import EmbeddingProvider
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import PatternStore, Record
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.stored import Record
 
 SCOPE = Scope()
 

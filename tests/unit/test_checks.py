@@ -30,7 +30,7 @@ from tests.unit.steps import SCOPE, learned_key
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engramia_core.memory.store import Counts, EmbeddingModel
+    from engramia_core.memory.stored import Counts, EmbeddingModel
     from engramia_core.scope import Scope
     from engramia_core.stores.sqlite import SQLiteStore
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 from engramia_core.errors import Busy, Incomplete, NotFound, Refused
 from engramia_core.memory.copy import Copier, complete
 from engramia_core.memory.copy_report import CopyConflict
-from engramia_core.memory.store import Action, EmbeddingModel
+from engramia_core.memory.stored import Action, EmbeddingModel
 from engramia_core.testing.builders import (
     MODEL,
     a_cluster,
@@ -26,7 +26,7 @@ from tests.copying import BLOG, NOW, SHOP, copied, everything_there_is, fill
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engramia_core.memory.store import Kept
+    from engramia_core.memory.stored import Kept
     from engramia_core.scope import Scope
 
 COUNT = len(list(everything_there_is())) + 3

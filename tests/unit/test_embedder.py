@@ -7,7 +7,7 @@ import pytest
 
 from engramia_core.errors import InvalidInput, Refused
 from engramia_core.memory.embedder import Embedder
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.memory.upkeep import delete
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import START

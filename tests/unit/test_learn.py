@@ -11,7 +11,7 @@ from engramia_core.errors import InvalidInput, Refused, Unavailable
 from engramia_core.memory.duplicates import OnDuplicate, Outcome
 from engramia_core.memory.learn import learn
 from engramia_core.memory.pattern import Classification, Draft, Source, TrashReason
-from engramia_core.memory.store import Action
+from engramia_core.memory.stored import Action
 from engramia_core.memory.words import SAME_TASK, jaccard, words_of
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import START, days

@@ -11,7 +11,7 @@ from engramia_core.library import Memory, this_process, utc_now
 from engramia_core.memory.duplicates import OnDuplicate, Outcome
 from engramia_core.memory.pattern import Source
 from engramia_core.memory.recall_report import Question
-from engramia_core.memory.store import Action
+from engramia_core.memory.stored import Action
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import START, days
 from engramia_core.testing.embeddings import HashEmbeddings

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engramia_core.errors import Busy, NotFound, Refused
 from engramia_core.memory.pattern import Draft, TrashReason
 from engramia_core.memory.prune import run_aging, undo_aging
-from engramia_core.memory.store import Action
+from engramia_core.memory.stored import Action
 from engramia_core.memory.upkeep import delete, reuse, survival_at
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import START, days

@@ -16,7 +16,7 @@ from engramia_core.memory.pattern import Classification, Draft, Source
 from engramia_core.memory.ranking import Ranking, ReuseTier
 from engramia_core.memory.recall import recall
 from engramia_core.memory.recall_report import MAX_LIMIT, Match, Question
-from engramia_core.memory.store import EmbeddingModel
+from engramia_core.memory.stored import EmbeddingModel
 from engramia_core.memory.upkeep import delete, refine
 from engramia_core.testing.builders import START, days
 from engramia_core.testing.embeddings import FailingEmbeddings, HashEmbeddings

@@ -14,7 +14,7 @@ from engramia_core.memory.embedder import Embedder
 from engramia_core.memory.ranking import Ranking, effective_scores
 from engramia_core.memory.recall import recall
 from engramia_core.memory.recall_report import Question
-from engramia_core.memory.store import EmbeddingModel, PatternStore, Record
+from engramia_core.memory.stored import EmbeddingModel, Record
 from engramia_core.memory.words import SAME_TASK, components, words_of
 from engramia_core.testing.builders import START, a_pattern, an_event
 from engramia_core.testing.embeddings import HashEmbeddings
@@ -23,6 +23,7 @@ from tests.unit.steps import SCOPE
 
 if TYPE_CHECKING:
     from engramia_core.memory.pattern import Pattern
+    from engramia_core.memory.store import PatternStore
 
 FLOOR = 0.2
 MODEL = EmbeddingModel("hashed-words", 64)

@@ -24,7 +24,7 @@ from engramia_core.memory.reindex import (
     reindex,
 )
 from engramia_core.memory.reindex_plan import plan_reindex
-from engramia_core.memory.store import Action, EmbeddingModel, KnownModel
+from engramia_core.memory.stored import Action, EmbeddingModel, KnownModel
 from engramia_core.memory.upkeep import delete, restore
 from engramia_core.testing.builders import START, days
 from engramia_core.testing.embeddings import HashEmbeddings

@@ -10,7 +10,7 @@ import pytest
 from engramia_core.errors import Refused
 from engramia_core.memory.feedback import recurring_issues
 from engramia_core.memory.pattern import Draft
-from engramia_core.memory.store import Action
+from engramia_core.memory.stored import Action
 from engramia_core.memory.transfer import Importer, ImportReport, OnConflict, export
 from engramia_core.memory.upkeep import delete, refine
 from engramia_core.scope import Scope

@@ -8,7 +8,7 @@ import pytest
 from engramia_core.errors import InvalidInput, NotFound, Refused
 from engramia_core.memory import upkeep
 from engramia_core.memory.pattern import Draft, TrashReason
-from engramia_core.memory.store import Action
+from engramia_core.memory.stored import Action
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import START, days
 from tests.unit.steps import SCOPE, judged, learned, learned_key, live, stored

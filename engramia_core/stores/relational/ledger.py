@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import Event
+    from engramia_core.memory.stored import Event
     from engramia_core.scope import Scope
 
 _ADD_LIVE = (

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from engramia_core.database import tables as t
 from engramia_core.memory.lexical import bm25
-from engramia_core.memory.store import Candidates
+from engramia_core.memory.stored import Candidates
 from engramia_core.memory.vectors import facts
 from engramia_core.memory.words import Words, words_of
 from engramia_core.stores.relational.compiled import CompiledStatement

@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, bindparam, func, select
 
 from engramia_core.database import tables as t
 from engramia_core.memory.embedding import Vector, text_hash
-from engramia_core.memory.store import (
+from engramia_core.memory.stored import (
     Action,
     AgingRun,
     Counts,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select, update
 
 from engramia_core.database import tables as t
-from engramia_core.memory.store import Action, Event, Kept, Record
+from engramia_core.memory.stored import Action, Event, Kept, Record
 from engramia_core.scope import Scope
 from engramia_core.stores.relational.compiled import CompiledStatement
 from engramia_core.stores.relational.reads import vector_of_pattern

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from engramia_core.database import tables as t
 from engramia_core.errors import NotFound, Refused
-from engramia_core.memory.store import AgingRun, EmbeddingModel, Event, StoreWriter
+from engramia_core.memory.store import StoreWriter
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, Words, jaccard, words_of
 from engramia_core.stores.relational import reads, whole
 from engramia_core.stores.relational.compiled import insert_rows, update_by_key
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from engramia_core.memory.embedding import Matrix
     from engramia_core.memory.feedback import Cluster
     from engramia_core.memory.pattern import Observation, Pattern
-    from engramia_core.memory.store import Kept, Record
+    from engramia_core.memory.stored import AgingRun, EmbeddingModel, Event, Kept, Record
     from engramia_core.scope import Scope
     from engramia_core.stores.relational.ledger import Ledger
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engramia_core.errors import Busy
-from engramia_core.memory.store import Action, AgingRun, EmbeddingModel, Record
+from engramia_core.memory.stored import Action, AgingRun, EmbeddingModel, Record
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (

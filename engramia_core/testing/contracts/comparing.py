@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.lexical import bm25
 from engramia_core.memory.pattern import Classification, Pattern, Source, Trashed, TrashReason
-from engramia_core.memory.store import Record
+from engramia_core.memory.stored import Record
 from engramia_core.memory.words import SAME_ISSUE, SAME_TASK, jaccard, words_of
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (

@@ -10,7 +10,7 @@ import pytest
 
 from engramia_core.errors import NotFound, Refused
 from engramia_core.memory.pattern import Classification, Source, Trashed, TrashReason
-from engramia_core.memory.store import Action, AgingRun, Counts, Record
+from engramia_core.memory.stored import Action, AgingRun, Counts, Record
 from engramia_core.testing.builders import (
     a_cluster,
     a_pattern,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engramia_core.memory.filters import Filters
-from engramia_core.memory.store import Action, AgingRun, Counts, Record
+from engramia_core.memory.stored import Action, AgingRun, Counts, Record
 from engramia_core.testing.builders import (
     a_cluster,
     a_pattern,

@@ -11,7 +11,7 @@ import pytest
 from engramia_core.errors import Refused
 from engramia_core.memory.filters import Filters
 from engramia_core.memory.pattern import Source, Trashed, TrashReason
-from engramia_core.memory.store import NEAREST, Action, EmbeddingModel, KnownModel, Record
+from engramia_core.memory.stored import NEAREST, Action, EmbeddingModel, KnownModel, Record
 from engramia_core.memory.words import words_of
 from engramia_core.scope import Scope
 from engramia_core.testing.builders import (

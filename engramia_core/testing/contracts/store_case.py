@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engramia_core.memory.pattern import Pattern
-    from engramia_core.memory.store import Candidates, PatternStore, Record
+    from engramia_core.memory.store import PatternStore
+    from engramia_core.memory.stored import Candidates, Record
 
 SCOPE = Scope("acme", "shop")
 OTHERS = (Scope("acme", "blog"), Scope("umbrella", "shop"), Scope())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engramia_core.memory.store import Action, AgingRun, Counts, EmbeddingModel, Kept, Record
+from engramia_core.memory.stored import Action, AgingRun, Counts, EmbeddingModel, Kept, Record
 from engramia_core.memory.words import words_of
 from engramia_core.testing.builders import (
     MODEL,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engramia_core.memory.pattern import Trashed, TrashReason
-from engramia_core.memory.store import Action, AgingRun, Counts, EmbeddingModel, Record
+from engramia_core.memory.stored import Action, AgingRun, Counts, EmbeddingModel, Record
 from engramia_core.memory.words import words_of
 from engramia_core.testing.builders import (
     a_cluster,
