@@ -76,8 +76,8 @@ def _busy(connection: Connection, name: str, operation: str, now: datetime) -> B
     session = connection.exec_driver_sql(_SESSION, (name,)).one_or_none()
     if session is None:
         return Busy(operation, owner="another process", since=now)
-    pid, application, since = session
-    return Busy(operation, owner=f"pid {pid} ({application})", since=since)
+    pid, application, since = session  # of another login the server tells no more than the pid
+    return Busy(operation, owner=f"pid {pid} ({application or 'engramia'})", since=since or now)
 
 
 def _can_say_who(connection: Connection) -> bool:
