@@ -72,13 +72,19 @@ class SearchIndexes:
     def __init__(self, cache_directory: Path) -> None:
         self._directory = cache_directory
         self._held: dict[tuple[Scope, EmbeddingModel], _Held] = {}
+        self._active: dict[Scope, tuple[int, EmbeddingModel]] = {}
+        """By which model a scope is searched, and the database's version at which that was so."""
         self._refreshing = threading.Lock()
 
     def current(
         self, scope: Scope, version: int, model: EmbeddingModel | None
     ) -> VectorIndex | None:
         """The index of a model, if it is known to have everything that the database has at ``version``."""
-        held = self._held.get((scope, model)) if model else None
+        if model is None:
+            seen_at, model = self._active.get(scope, (None, None))
+            if model is None or seen_at != version:
+                return None
+        held = self._held.get((scope, model))
         return held.index if held is not None and held.version == version else None
 
     def fresh(
@@ -96,6 +102,7 @@ class SearchIndexes:
         newest, active = _state(connection, scope)
         if active is None:
             return None
+        self._active[scope] = version, active
         model = model or active
         held = self._held.get((scope, model))
         if held is not None and held.seen == newest:

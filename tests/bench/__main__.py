@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tests.bench import measures
+from tests.bench import measures, postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ def figures(sizes: tuple[int, ...]) -> Iterator[Figure]:
     yield measures.measure_batch(20_000)
     yield measures.measure_aging(max(sizes))
     yield from measures.measure_transfer(max(sizes))
+    yield from postgres.figures(sizes if sizes != SIZES else (1_000, 10_000, 200_000), max(sizes))
 
 
 def _row(figure: Figure) -> str:

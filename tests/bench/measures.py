@@ -22,12 +22,12 @@ from engramia_core.memory.filters import Filters
 from engramia_core.memory.stored import Action, EmbeddingModel, Event
 from engramia_core.scope import Scope
 from engramia_core.stores.sqlite import SQLiteStore
-from tests.bench.corpus import DIMENSIONS, GivenEmbeddings, records, tasks, vectors
+from tests.bench import filling
+from tests.bench.corpus import DIMENSIONS, GivenEmbeddings, tasks, vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_CHUNK = 1_000
 _SCOPE = Scope()
 
 
@@ -51,15 +51,9 @@ class Figure:
 
 
 def fill(directory: Path, count: int, *, fading: float = 0.0) -> SQLiteStore:
-    """A store of ``count`` synthetic patterns."""
+    """An SQLite store of ``count`` synthetic patterns."""
     store = SQLiteStore.create(directory)
-    made = list(records(tasks(count, 1), vectors(count, 2), fading=fading))
-    event = Event(datetime.now(UTC), Action.LEARNED)
-    with store.write(_SCOPE) as writer:
-        writer.choose_model(EmbeddingModel("given", DIMENSIONS))
-    for start in range(0, count, _CHUNK):
-        with store.write(_SCOPE) as writer:
-            writer.insert(made[start : start + _CHUNK], event)
+    filling.fill(store, count, fading=fading)
     return store
 
 
@@ -75,7 +69,7 @@ def measure_size(count: int) -> Iterator[Figure]:
         store.close()  # writes the cache file that a cold start maps
         yield _opening(directory, provider, new[0], count)
         memory = Memory(SQLiteStore(directory), provider)
-        learn_ms = _p50_ms(lambda task: memory.learn(task, "print(1)\n", 8.0), new)
+        learn_ms = p50_ms(lambda task: memory.learn(task, "print(1)\n", 8.0), new)
         peer = {1_000: 631.0, 10_000: 6_800.0}.get(count)
         goal = 4.0 if count <= 10_000 else 8.0
         yield Figure("learn, p50", count, learn_ms, "ms", goal, peer=peer)
@@ -84,16 +78,16 @@ def measure_size(count: int) -> Iterator[Figure]:
 
 def _recall(store: SQLiteStore, memory: Memory, asked: list[str], count: int) -> Iterator[Figure]:
     memory.recall(asked[0])
-    recall_ms = _p50_ms(memory.recall, asked)
+    recall_ms = p50_ms(memory.recall, asked)
     peer = {1_000: 38.0, 10_000: 353.0, 100_000: 3_000.0}[count]
     goal = {1_000: 1.0, 10_000: 2.0, 100_000: 15.0}[count]
     yield Figure("recall, p50", count, recall_ms, "ms", goal, peer=peer)
     matrix, queries = vectors(count, 2), vectors(50, 12)
     ratios = []
     for query in queries:
-        bare = _seconds(partial(np.matmul, matrix, query))
+        bare = seconds_of(partial(np.matmul, matrix, query))
         search = partial(store.nearest, _SCOPE, query, filters=Filters(), limit=64)
-        ratios.append((bare, _seconds(search)))
+        ratios.append((bare, seconds_of(search)))
     bare_ms = statistics.median(bare for bare, _ in ratios) * 1e3
     ratio = statistics.median(exact for _, exact in ratios) * 1e3 / bare_ms
     note = f"numpy alone: {bare_ms:.2f} ms"
@@ -107,7 +101,7 @@ def _opening(directory: Path, provider: GivenEmbeddings, task: str, count: int) 
         memory.close()
 
     open_and_ask(task)
-    opened_ms = _p50_ms(open_and_ask, [task] * 7)
+    opened_ms = p50_ms(open_and_ask, [task] * 7)
     peer = 15_000.0 if count == 100_000 else None
     return Figure("open to first answer", count, opened_ms, "ms", 150.0, peer=peer)
 
@@ -118,7 +112,7 @@ def measure_aging(count: int) -> Figure:
         store = fill(Path(place), count, fading=0.1)
         later = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(days=400)
         memory = Memory(store, None, clock=lambda: later)
-        seconds = _seconds(memory.run_aging)
+        seconds = seconds_of(memory.run_aging)
         note = f"{memory.metrics().trashed:,} pruned"
         memory.close()
     return Figure("aging", count, seconds, "s", 0.7, peer=45.0, note=note)
@@ -149,7 +143,7 @@ def measure_batch(count: int) -> Figure:
     lines = [orjson.dumps({"task": t, "code": "print(1)\n" * 10, "score": 8}) for t in names]
     with tempfile.TemporaryDirectory() as place:
         memory = Memory(SQLiteStore.create(Path(place)), provider)
-        seconds = _seconds(lambda: learn_stream(lines, memory.learn_many))
+        seconds = seconds_of(lambda: learn_stream(lines, memory.learn_many))
         memory.close()
     return Figure("learn --batch", count, count / seconds, "/s", 8_000.0, higher_is_better=True)
 
@@ -167,7 +161,7 @@ def measure_processes() -> Iterator[Figure]:
         store.close()
         command = [_engramia(), "--path", place, "recall", "parse the csv exports"]
         _run(command)
-        seconds = statistics.median(_seconds(lambda: _run(command)) for _ in range(7))
+        seconds = statistics.median(seconds_of(lambda: _run(command)) for _ in range(7))
     yield Figure("engramia recall, whole process", 10_000, seconds, "s", 1.0)
 
 
@@ -192,15 +186,17 @@ def _run(command: list[str]) -> bytes:
 def _pairs(left: list[str], right: list[str], rounds: int = 15) -> tuple[float, float]:
     """The median time of two commands, run in turn."""
     _run(left), _run(right)
-    times = [(_seconds(lambda: _run(left)), _seconds(lambda: _run(right))) for _ in range(rounds)]
+    times = [
+        (seconds_of(lambda: _run(left)), seconds_of(lambda: _run(right))) for _ in range(rounds)
+    ]
     return statistics.median(t[0] for t in times), statistics.median(t[1] for t in times)
 
 
-def _seconds(action: Callable[[], object]) -> float:
+def seconds_of(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
 
 
-def _p50_ms(action: Callable[[str], object], given: list[str]) -> float:
-    return statistics.median(_seconds(partial(action, one)) for one in given) * 1e3
+def p50_ms(action: Callable[[str], object], given: list[str]) -> float:
+    return statistics.median(seconds_of(partial(action, one)) for one in given) * 1e3
