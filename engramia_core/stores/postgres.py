@@ -20,6 +20,7 @@ from engramia_core.stores.postgres_engine import (
     LOCK_TIMEOUT_S,
     as_owner,
     check_server,
+    expect_all,
     parsed_url,
     postgres_engine,
     set_scope,
@@ -194,6 +195,7 @@ class PostgresStore(PatternStore):
         self, scope: Scope, *, with_vectors: bool, model: EmbeddingModel | None = None
     ) -> Iterator[Record]:
         with self._reading(scope, isolation="REPEATABLE READ") as connection:
+            expect_all(connection)
             model = (model or reads.model(connection, scope)) if with_vectors else None
             model_id = model.model_id if model else None
             yield from reads.records(connection, scope, model_id=model_id)
@@ -201,6 +203,7 @@ class PostgresStore(PatternStore):
     @override
     def kept(self, scope: Scope, *, after: str = "", until: str | None = None) -> Iterator[Kept]:
         with self._reading(scope, isolation="REPEATABLE READ") as connection:
+            expect_all(connection)
             model = reads.model(connection, scope)
             model_id = model.model_id if model else None
             yield from whole.kept(connection, scope, model_id=model_id, after=after, until=until)

@@ -144,6 +144,15 @@ def as_owner(url: URL) -> Iterator[Connection]:
         engine.dispose()
 
 
+def expect_all(connection: Connection) -> None:
+    """Plan this transaction for reading whole tables in order, though the server may not know yet how large they are."""
+    cursor = connection.connection.cursor()
+    cursor.execute(
+        "SELECT set_config('enable_nestloop', 'off', true), set_config('cursor_tuple_fraction', '1', true)"
+    )
+    cursor.close()
+
+
 def check_server(connection: Connection, place: str) -> None:
     """``Refused`` when the server is too old, or has no pgvector that is new enough."""
     version = connection.connection.driver_connection.info.server_version // 10_000  # type: ignore[union-attr]
